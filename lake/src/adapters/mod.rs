@@ -1,0 +1,7 @@
+//! The adapters of the two ports.
+//!
+//! - [`memory`]: for tests and simulations.
+//! - `embedded`: the local disk and a SQLite file (feature `embedded`).
+//! - `aws`: S3 and DynamoDB (feature `aws`).
+
+pub mod memory;

@@ -1,0 +1,321 @@
+//! Sequence numbers: integers of up to 129 decimal digits, parsed once, compared within one shard only.
+//!
+//! There is no `Ord` on [`SequenceNumber`], on purpose: two shards may use the same number, and their order
+//! across shards means nothing. What compares is named for it, or is a [`SequenceSet`] or [`SequenceRange`],
+//! which hold numbers of one shard by definition.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{IdError, serde_as_text};
+use crate::checksum::Sha256Sum;
+
+/// 129 decimal digits need 429 bits.
+const LIMBS: usize = 7;
+const DIGITS_MAX: usize = 129;
+/// The largest power of ten in a limb, and its exponent.
+const CHUNK: u64 = 10_000_000_000_000_000_000;
+const CHUNK_DIGITS: usize = 19;
+
+/// The place of a record in its shard. For a chunk of a file it is the byte offset.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SequenceNumber {
+    /// The most significant limb first, so that the derived order of arrays is the order of the numbers.
+    limbs: [u64; LIMBS],
+}
+
+impl SequenceNumber {
+    /// The order of two numbers of the same shard.
+    #[must_use]
+    pub fn cmp_in_shard(&self, other: &Self) -> Ordering {
+        self.limbs.cmp(&other.limbs)
+    }
+
+    /// The later of two numbers of the same shard.
+    #[must_use]
+    pub fn later_in_shard(self, other: Self) -> Self {
+        if self.cmp_in_shard(&other) == Ordering::Less { other } else { self }
+    }
+
+    /// Multiplies by `factor` and adds `term`; what leaves the top limb is returned.
+    fn multiply_add(&mut self, factor: u64, term: u64) -> u64 {
+        let mut carry = u128::from(term);
+        for limb in self.limbs.iter_mut().rev() {
+            let product = u128::from(*limb) * u128::from(factor) + carry;
+            *limb = product as u64;
+            carry = product >> 64;
+        }
+        carry as u64
+    }
+
+    /// Divides by `divisor` in place and returns the remainder.
+    fn divide(&mut self, divisor: u64) -> u64 {
+        let mut remainder = 0_u128;
+        for limb in &mut self.limbs {
+            let dividend = (remainder << 64) | u128::from(*limb);
+            *limb = (dividend / u128::from(divisor)) as u64;
+            remainder = dividend % u128::from(divisor);
+        }
+        remainder as u64
+    }
+
+    fn is_zero(&self) -> bool {
+        self.limbs == [0; LIMBS]
+    }
+}
+
+impl From<u64> for SequenceNumber {
+    fn from(value: u64) -> Self {
+        let mut limbs = [0; LIMBS];
+        limbs[LIMBS - 1] = value;
+        Self { limbs }
+    }
+}
+
+impl FromStr for SequenceNumber {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let fail = |problem: &str| {
+            Err(IdError::new("sequence number", problem, "1 to 129 decimal digits without a leading zero"))
+        };
+        let digits = text.as_bytes();
+        if digits.is_empty() || digits.len() > DIGITS_MAX {
+            return fail(&format!("it has {} bytes", digits.len()));
+        }
+        if digits.len() > 1 && digits[0] == b'0' {
+            // A second spelling of the same number could not be reported back to Kinesis by its text.
+            return fail("it has a leading zero");
+        }
+        let mut number = Self::from(0);
+        for chunk in digits.chunks(CHUNK_DIGITS) {
+            let mut value = 0_u64;
+            for digit in chunk {
+                if !digit.is_ascii_digit() {
+                    return fail("it holds something else than decimal digits");
+                }
+                value = value * 10 + u64::from(digit - b'0');
+            }
+            let overflow = number.multiply_add(10_u64.pow(chunk.len() as u32), value);
+            debug_assert_eq!(overflow, 0, "129 digits fit 448 bits");
+        }
+        Ok(number)
+    }
+}
+
+impl fmt::Display for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut chunks = [0_u64; 8];
+        let mut used = 0;
+        let mut rest = *self;
+        while !rest.is_zero() {
+            chunks[used] = rest.divide(CHUNK);
+            used += 1;
+        }
+        match chunks[..used].split_last() {
+            None => f.write_str("0"),
+            Some((first, others)) => {
+                write!(f, "{first}")?;
+                others.iter().rev().try_for_each(|chunk| write!(f, "{chunk:019}"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+serde_as_text!(SequenceNumber);
+
+/// An interval of one shard's numbers with both ends in it: `[first, last]`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SequenceRange {
+    first: SequenceNumber,
+    last: SequenceNumber,
+}
+
+impl SequenceRange {
+    /// `[first, last]`, or nothing where `last` is before `first`.
+    #[must_use]
+    pub fn new(first: SequenceNumber, last: SequenceNumber) -> Option<Self> {
+        (first.cmp_in_shard(&last) != Ordering::Greater).then_some(Self { first, last })
+    }
+
+    /// The lowest number in it.
+    #[must_use]
+    pub fn first(&self) -> SequenceNumber {
+        self.first
+    }
+
+    /// The highest number in it.
+    #[must_use]
+    pub fn last(&self) -> SequenceNumber {
+        self.last
+    }
+
+    /// Whether the number lies in it.
+    #[must_use]
+    pub fn contains(&self, number: &SequenceNumber) -> bool {
+        self.first.cmp_in_shard(number) != Ordering::Greater && number.cmp_in_shard(&self.last) != Ordering::Greater
+    }
+
+    /// The smallest interval that holds both.
+    #[must_use]
+    pub fn hull(self, other: Self) -> Self {
+        let first = if other.first.cmp_in_shard(&self.first) == Ordering::Less { other.first } else { self.first };
+        Self { first, last: self.last.later_in_shard(other.last) }
+    }
+}
+
+impl fmt::Display for SequenceRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}, {}]", self.first, self.last)
+    }
+}
+
+impl fmt::Debug for SequenceRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A set of one shard's numbers, ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SequenceSet {
+    numbers: Vec<SequenceNumber>,
+}
+
+impl SequenceSet {
+    /// The numbers in ascending order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[SequenceNumber] {
+        &self.numbers
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// Where the number stands in the set.
+    #[must_use]
+    pub fn position(&self, number: &SequenceNumber) -> Option<usize> {
+        self.numbers.binary_search_by(|other| other.cmp_in_shard(number)).ok()
+    }
+
+    /// Whether the number is in the set.
+    #[must_use]
+    pub fn contains(&self, number: &SequenceNumber) -> bool {
+        self.position(number).is_some()
+    }
+
+    /// The smallest interval that holds the set; an empty one has none.
+    #[must_use]
+    pub fn range(&self) -> Option<SequenceRange> {
+        match (self.numbers.first(), self.numbers.last()) {
+            (Some(&first), Some(&last)) => Some(SequenceRange { first, last }),
+            _ => None,
+        }
+    }
+
+    /// The positions of the numbers that lie in an interval.
+    #[must_use]
+    pub fn positions_in(&self, range: &SequenceRange) -> std::ops::Range<usize> {
+        let start = self.numbers.partition_point(|number| number.cmp_in_shard(&range.first) == Ordering::Less);
+        let end = self.numbers.partition_point(|number| number.cmp_in_shard(&range.last) != Ordering::Greater);
+        start..end.max(start)
+    }
+
+    /// The position of the first number above `mark`; all of them are above nothing.
+    #[must_use]
+    pub fn first_above(&self, mark: Option<&SequenceNumber>) -> usize {
+        mark.map_or(0, |mark| self.numbers.partition_point(|number| number.cmp_in_shard(mark) != Ordering::Greater))
+    }
+
+    /// A fingerprint that two runs of numbers share only if they are the same: SHA-256 over their decimal texts,
+    /// each closed by a line feed. A row keeps it as evidence, so it is cryptographic.
+    #[must_use]
+    pub fn digest_of(numbers: &[SequenceNumber]) -> Sha256Sum {
+        let mut hash = Sha256::new();
+        let mut text = String::with_capacity(DIGITS_MAX + 1);
+        for number in numbers {
+            use std::fmt::Write as _;
+            text.clear();
+            let written = writeln!(text, "{number}");
+            debug_assert!(written.is_ok(), "a String takes every write");
+            hash.update(text.as_bytes());
+        }
+        Sha256Sum::new(hash.finalize().into())
+    }
+}
+
+impl FromIterator<SequenceNumber> for SequenceSet {
+    fn from_iter<I: IntoIterator<Item = SequenceNumber>>(numbers: I) -> Self {
+        let mut numbers: Vec<_> = numbers.into_iter().collect();
+        numbers.sort_unstable_by(SequenceNumber::cmp_in_shard);
+        numbers.dedup();
+        Self { numbers }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_number_reads_back_from_its_text(text in "[1-9][0-9]{0,128}") {
+            prop_assert_eq!(text.parse::<SequenceNumber>().map(|number| number.to_string()), Ok(text));
+        }
+
+        #[test]
+        fn numbers_compare_as_numbers(left in "[1-9][0-9]{0,128}", right in "[1-9][0-9]{0,128}") {
+            let expected = left.len().cmp(&right.len()).then_with(|| left.cmp(&right));
+            let parsed = (left.parse::<SequenceNumber>().unwrap(), right.parse::<SequenceNumber>().unwrap());
+            prop_assert_eq!(parsed.0.cmp_in_shard(&parsed.1), expected);
+        }
+
+        #[test]
+        fn a_set_finds_what_lies_in_a_range(numbers in prop::collection::vec(0_u64..50, 0..20), a in 0_u64..50, b in 0_u64..50) {
+            let set: SequenceSet = numbers.iter().copied().map(SequenceNumber::from).collect();
+            if let Some(range) = SequenceRange::new(a.into(), b.into()) {
+                let expected: SequenceSet = numbers.iter().filter(|n| (a..=b).contains(n)).map(|&n| n.into()).collect();
+                prop_assert_eq!(&set.as_slice()[set.positions_in(&range)], expected.as_slice());
+            } else {
+                prop_assert!(b < a);
+            }
+        }
+    }
+
+    #[test]
+    fn the_widest_number_fits_and_other_texts_are_refused() {
+        let widest = "9".repeat(129);
+        assert_eq!(widest.parse::<SequenceNumber>().map(|number| number.to_string()), Ok(widest));
+        assert_eq!("0".parse::<SequenceNumber>().map(|number| number.to_string()), Ok("0".to_owned()));
+        for text in ["", "01", "00", "+1", "-1", "1 ", "1e9", "LATEST", "٣", &"9".repeat(130)] {
+            assert!(text.parse::<SequenceNumber>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_digest_tells_apart_what_joins_to_the_same_digits() {
+        let digest = |numbers: &[u64]| SequenceSet::digest_of(&numbers.iter().map(|&n| n.into()).collect::<Vec<_>>());
+        assert_ne!(digest(&[1, 23]), digest(&[12, 3]));
+        assert_ne!(digest(&[]), digest(&[0]));
+        assert_eq!(digest(&[7]).to_string(), "10159baf262b43a92d95db59dae1f72c645127301661e0a3ce4e38b295a97c58");
+    }
+}
