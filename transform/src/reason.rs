@@ -1,0 +1,237 @@
+//! Why something is in quarantine.
+//!
+//! [`Reason::code`] is part of the persisted format and of dashboards: a code never changes its meaning and is
+//! never used again for another. The text says what is wrong, where, which limit it met and how to mend it. It
+//! reaches logs, so it holds positions and limits and nothing of the input itself, not even the names of members.
+
+use std::time::Duration;
+
+/// A member that every event has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// `$.id`
+    Id,
+    /// `$.type`
+    Type,
+    /// `$.time`
+    Time,
+}
+
+impl std::fmt::Display for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Id => "$.id",
+            Self::Type => "$.type",
+            Self::Time => "$.time",
+        })
+    }
+}
+
+/// Why a record or a document is no event. Positions count bytes from 0 within the document.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// There is nothing in it but white space.
+    #[error("the payload is empty or blank; send one JSON object per event")]
+    EmptyRecord,
+    /// The record is larger than a stream with the default limit takes.
+    #[error("the record has {bytes} bytes, the limit is {limit}; split it or compress it")]
+    RecordTooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The invocation's `data` is not base64.
+    #[error("the invocation's data is not standard base64; hand the record over as the stream delivered it")]
+    Base64,
+    /// The invocation's `eventID` is not `<shard>:<sequence number>`.
+    #[error("the invocation's eventID is not <shard>:<sequence number>; hand it over as the stream delivered it")]
+    EventIdMalformed,
+    /// A field of the invocation's record is missing or of another kind.
+    #[error("the invocation's record is incomplete or malformed; hand it over as the stream delivered it")]
+    RecordMalformed,
+    /// The record begins like a KPL aggregate, but its MD5 sum is wrong or missing.
+    #[error("the record begins like a KPL aggregate but its MD5 trailer does not match; it was damaged or cut")]
+    KplChecksum,
+    /// The sum of a KPL aggregate is right, but its content is not.
+    #[error("the KPL aggregate is not a valid AggregatedRecord message; update or mend the producer's library")]
+    KplProtobuf,
+    /// A KPL aggregate of nothing.
+    #[error("the KPL aggregate holds no records; do not send empty aggregates")]
+    KplEmpty,
+    /// The payload begins like gzip and does not decompress to its end.
+    #[error("the gzip payload is cut, damaged or followed by other bytes; send whole gzip members and nothing else")]
+    GzipDamaged,
+    /// The payload begins like zstd and does not decompress to its end.
+    #[error("the zstd payload is cut, damaged or followed by other bytes; send whole zstd frames and nothing else")]
+    ZstdDamaged,
+    /// The payload needs a dictionary.
+    #[error("the zstd payload needs a dictionary, and none is known here; compress without one")]
+    ZstdDictionary,
+    /// The payload asks for more memory than it may expand to.
+    #[error("the zstd payload declares a window above the limit of {limit} bytes; compress with a smaller window")]
+    ZstdWindow {
+        /// The limit.
+        limit: u64,
+    },
+    /// The record expands to too much.
+    #[error("the record decompresses to more than {limit} bytes; put fewer events into one record")]
+    OutputTooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The record holds too many documents.
+    #[error("the record holds more than {limit} events; put fewer events into one record")]
+    TooManyEvents {
+        /// The limit.
+        limit: usize,
+    },
+    /// The document is not text.
+    #[error("not UTF-8 at byte {byte}; send JSON in UTF-8, compressed with gzip or zstd if at all")]
+    NotUtf8 {
+        /// Where the first wrong sequence begins.
+        byte: usize,
+    },
+    /// The document nests too many arrays and objects.
+    #[error("nested deeper than {limit} levels at byte {byte}; flatten the event")]
+    TooDeep {
+        /// Where the first level too many begins.
+        byte: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A number that no double holds; other readers would see infinity.
+    #[error("the number at byte {byte} is beyond the range of a double; send it as a string")]
+    NumberOutOfRange {
+        /// Where it begins.
+        byte: usize,
+    },
+    /// Not JSON as RFC 8259 has it.
+    #[error("not JSON near byte {byte}: {problem}; send one RFC 8259 object per event")]
+    JsonSyntax {
+        /// Where it shows, give or take a byte: the parser sometimes looks one ahead.
+        byte: usize,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A valid document, but not an object.
+    #[error("the document is {found}, not an object; send one JSON object per event")]
+    NotAnObject {
+        /// What it is.
+        found: &'static str,
+    },
+    /// The outermost object has too many members.
+    #[error("the object has more than {limit} members; nest them or split the event")]
+    TooManyMembers {
+        /// The limit.
+        limit: usize,
+    },
+    /// The outermost object names a member twice; which one counts is anyone's guess.
+    #[error("the member at byte {byte} has the name of an earlier one; name each member once")]
+    DuplicateKey {
+        /// Where the later one begins.
+        byte: usize,
+    },
+    /// A member that every event has is not there.
+    #[error("{0} is missing; every event has an id, a type and a time")]
+    Missing(Member),
+    /// A member that is a string in every event is something else.
+    #[error("{0} is not a string; send it as one")]
+    NotAString(Member),
+    /// The id has another form.
+    #[error("$.id is not a UUID of the form 8-4-4-4-12 hexadecimal digits; give each event a UUID")]
+    IdNotAUuid,
+    /// The type is the empty string.
+    #[error("$.type is empty; name the event's type")]
+    TypeEmpty,
+    /// The type is longer than any name.
+    #[error("$.type has {bytes} bytes, the limit is {limit}; use a shorter name")]
+    TypeTooLong {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The time has another form, or is on no calendar.
+    #[error("$.time is not an RFC 3339 time such as 2026-11-21T12:30:00.5Z; send it with a date, a time and an offset")]
+    TimeNotRfc3339,
+    /// The time is a leap second, which has no instant of its own among timestamps.
+    #[error("$.time is a leap second (:60), which a timestamp cannot tell from the next second; send :59 or the next")]
+    TimeLeapSecond,
+    /// The time is finer than microseconds, and would have to be rounded.
+    #[error("$.time has digits other than zero beyond microseconds; send at most six digits of a second")]
+    TimeTooPrecise,
+    /// The event happened too long before its record arrived.
+    #[error(
+        "$.time is more than {} days before the record's arrival; correct the producer's clock or unit",
+        days(limit)
+    )]
+    TimeTooOld {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The event claims to happen too long after its record arrived.
+    #[error(
+        "$.time is more than {} days after the record's arrival; correct the producer's clock or unit",
+        days(limit)
+    )]
+    TimeTooNew {
+        /// The limit.
+        limit: Duration,
+    },
+}
+
+/// A limit as people think of it; a part of a day is shown as a fraction.
+fn days(limit: &Duration) -> f64 {
+    limit.as_secs_f64() / 86_400.0
+}
+
+impl Reason {
+    /// The stable name, for the `reason` column, metrics and alarms.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::EmptyRecord => "empty_record",
+            Self::RecordTooLarge { .. } => "record_too_large",
+            Self::Base64 => "base64",
+            Self::EventIdMalformed => "event_id_malformed",
+            Self::RecordMalformed => "record_malformed",
+            Self::KplChecksum => "kpl_checksum",
+            Self::KplProtobuf => "kpl_protobuf",
+            Self::KplEmpty => "kpl_empty",
+            Self::GzipDamaged => "gzip_damaged",
+            Self::ZstdDamaged => "zstd_damaged",
+            Self::ZstdDictionary => "zstd_dictionary",
+            Self::ZstdWindow { .. } => "zstd_window",
+            Self::OutputTooLarge { .. } => "output_too_large",
+            Self::TooManyEvents { .. } => "too_many_events",
+            Self::NotUtf8 { .. } => "not_utf8",
+            Self::TooDeep { .. } => "too_deep",
+            Self::NumberOutOfRange { .. } => "number_out_of_range",
+            Self::JsonSyntax { .. } => "json_syntax",
+            Self::NotAnObject { .. } => "not_an_object",
+            Self::TooManyMembers { .. } => "too_many_members",
+            Self::DuplicateKey { .. } => "duplicate_key",
+            Self::Missing(Member::Id) => "id_missing",
+            Self::Missing(Member::Type) => "type_missing",
+            Self::Missing(Member::Time) => "time_missing",
+            Self::NotAString(Member::Id) => "id_not_a_string",
+            Self::NotAString(Member::Type) => "type_not_a_string",
+            Self::NotAString(Member::Time) => "time_not_a_string",
+            Self::IdNotAUuid => "id_not_a_uuid",
+            Self::TypeEmpty => "type_empty",
+            Self::TypeTooLong { .. } => "type_too_long",
+            Self::TimeNotRfc3339 => "time_not_rfc3339",
+            Self::TimeLeapSecond => "time_leap_second",
+            Self::TimeTooPrecise => "time_too_precise",
+            Self::TimeTooOld { .. } => "time_too_old",
+            Self::TimeTooNew { .. } => "time_too_new",
+        }
+    }
+
+    /// The text of the `detail` column.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        self.to_string()
+    }
+}
