@@ -1,1 +1,23 @@
-//! x
+//! Ingest: from an invocation of Lambda's Kinesis event source mapping to a commit in the shard's chain.
+//!
+//! - [`invocation`]: shard, sequence number and data out of the event, whatever state it is in.
+//! - [`Ingest`]: the driver around [`iguazu_lake::commit::decide`]. It reads, writes and asks again, and decides nothing.
+//! - [`report`]: what one invocation did, and the same as CloudWatch metrics.
+//! - [`config`]: the environment, read and validated once.
+//! - `lambda`: the Lambda function itself (feature `lambda`).
+//!
+//! Rules: success is returned only after the commit; data never fails a batch, only infrastructure does; nothing
+//! runs on after the handler has returned.
+
+pub mod config;
+mod driver;
+mod error;
+pub mod invocation;
+#[cfg(feature = "lambda")]
+pub mod lambda;
+pub mod report;
+mod streams;
+
+pub use driver::{Handled, Ingest, Settings};
+pub use error::IngestError;
+pub use streams::{FixedStreams, Streams};

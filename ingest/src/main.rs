@@ -1,1 +1,13 @@
-fn main(){}
+//! The ingest Lambda. Everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match iguazu_ingest::lambda::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("iguazu-ingest: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

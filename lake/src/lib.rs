@@ -13,8 +13,11 @@
 pub mod adapters;
 pub mod chain;
 pub mod checksum;
+pub mod commit;
 pub mod host;
 pub mod ids;
+pub mod invariants;
 pub mod keys;
 pub mod ports;
 pub mod retry;
+pub mod sweep;

@@ -1,1 +1,27 @@
-//! x
+//! A deterministic world with faults, in which the production code of Iguazu runs unchanged.
+//!
+//! - [`schedule::run`] runs one seed: shards, producers, the event source mapping, containers, the stores with
+//!   every outcome that a call can have, and the checks of the invariants.
+//! - [`shrink::shrink`] reduces a failing seed to the faults that matter.
+//! - [`counters`] prove that every kind of fault and every branch was reached.
+//!
+//! Rules: one thread, discrete-event time, one seed. Every random decision is keyed by the seed, the actor and
+//! the actor's own counter. The same seed gives the same timeline to the byte.
+
+#![expect(clippy::panic, reason = "the simulation is a test: it stops where its own assumptions fail")]
+
+mod checks;
+pub mod counters;
+pub mod draw;
+pub mod faults;
+mod kinesis;
+mod mapping;
+pub mod payloads;
+pub mod plain;
+pub mod ports;
+pub mod scene;
+pub mod schedule;
+pub mod shrink;
+pub mod world;
+
+pub use checks::Violation;

@@ -1,0 +1,189 @@
+//! The configuration: environment variables, read and validated once, at start.
+//!
+//! Every problem is reported, not only the first, and a variable of ours that nobody reads is a problem too: it is
+//! a setting that somebody believes to be in force.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use iguazu_lake::ids::TableName;
+use iguazu_lake::retry::RetryPolicy;
+use iguazu_transform::Limits;
+
+use crate::driver::Settings;
+
+const PREFIX: &str = "IGUAZU_";
+
+/// The variables, with what each is for and its default.
+pub const VARIABLES: &[(&str, &str)] = &[
+    ("IGUAZU_BUCKET", "the S3 bucket of the lake (required)"),
+    ("IGUAZU_LEDGER_TABLE", "the DynamoDB table of the ledger (required)"),
+    ("IGUAZU_TABLE", "the table that events go to (default: events)"),
+    ("IGUAZU_OUTPUT_MIB_MAX", "decoded MiB after which a commit is closed, 1 to 1024 (default: 64)"),
+    ("IGUAZU_DEADLINE_MARGIN_MS", "how long before its deadline an invocation stops, 100 to 60000 (default: 3000)"),
+    ("IGUAZU_METRICS_NAMESPACE", "the CloudWatch namespace of the metrics (default: Iguazu)"),
+    ("IGUAZU_LOG", "the least level that is logged: error, warn, info, debug or trace (default: info)"),
+    ("IGUAZU_S3_PATH_STYLE", "true for an S3 endpoint without host names per bucket (default: false)"),
+];
+
+/// The validated configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The S3 bucket of the lake.
+    pub bucket: String,
+    /// The DynamoDB table of the ledger.
+    pub ledger_table: String,
+    /// The CloudWatch namespace of the metrics.
+    pub metrics_namespace: String,
+    /// The least level that is logged.
+    pub log: String,
+    /// Whether S3 is addressed by path.
+    pub s3_path_style: bool,
+    /// The driver's settings.
+    pub settings: Settings,
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// One line a problem: the variable, what is wrong, what is expected.
+    pub problems: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration has {} problem(s)", self.problems.len())?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+struct Reader<'a> {
+    variables: BTreeMap<&'a str, &'a str>,
+    problems: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn required(&mut self, name: &'static str, expected: &str) -> String {
+        match self.variables.get(name) {
+            Some(value) if !value.is_empty() => (*value).to_owned(),
+            Some(_) => self.problem(name, "is empty", expected),
+            None => self.problem(name, "is not set", expected),
+        }
+    }
+
+    fn problem(&mut self, name: &str, problem: &str, expected: &str) -> String {
+        self.problems.push(format!("{name} {problem}: expected {expected}"));
+        String::new()
+    }
+
+    fn text(&self, name: &'static str, default: &str) -> String {
+        self.variables.get(name).map_or(default, |value| *value).to_owned()
+    }
+
+    fn parsed<T: FromStr>(&mut self, name: &'static str, default: T, expected: &str, valid: fn(&T) -> bool) -> T {
+        let Some(text) = self.variables.get(name).copied() else { return default };
+        match text.parse().ok().filter(valid) {
+            Some(value) => value,
+            None => {
+                self.problem(name, &format!("is {text:?}"), expected);
+                default
+            }
+        }
+    }
+}
+
+impl Config {
+    /// Reads the configuration from the variables of the environment.
+    ///
+    /// # Errors
+    /// With every problem that was found.
+    pub fn from_variables(variables: &[(String, String)], fallback: &TableName) -> Result<Self, ConfigError> {
+        let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut reader = Reader { variables, problems: Vec::new() };
+        reader.refuse_unknown();
+        let config = Self {
+            bucket: reader.required("IGUAZU_BUCKET", "the name of the lake's S3 bucket"),
+            ledger_table: reader.required("IGUAZU_LEDGER_TABLE", "the name of the ledger's DynamoDB table"),
+            metrics_namespace: reader.text("IGUAZU_METRICS_NAMESPACE", "Iguazu"),
+            log: reader.parsed("IGUAZU_LOG", "info".to_owned(), "error, warn, info, debug or trace", |level| {
+                ["error", "warn", "info", "debug", "trace"].contains(&level.as_str())
+            }),
+            s3_path_style: reader.parsed("IGUAZU_S3_PATH_STYLE", false, "true or false", |_| true),
+            settings: Settings {
+                table: reader.parsed(
+                    "IGUAZU_TABLE",
+                    fallback.clone(),
+                    "a lower-case letter, then up to 63 of [a-z0-9_]",
+                    |_| true,
+                ),
+                limits: Limits::default(),
+                output_bytes_max: reader
+                    .parsed("IGUAZU_OUTPUT_MIB_MAX", 64, "1 to 1024 (MiB)", |mib| (1..=1024).contains(mib))
+                    << 20,
+                deadline_margin: Duration::from_millis(reader.parsed(
+                    "IGUAZU_DEADLINE_MARGIN_MS",
+                    3_000,
+                    "100 to 60000 (milliseconds)",
+                    |ms| (100..=60_000).contains(ms),
+                )),
+                partial_responses: false,
+                retry: RetryPolicy::default(),
+            },
+        };
+        if reader.problems.is_empty() { Ok(config) } else { Err(ConfigError { problems: reader.problems }) }
+    }
+}
+
+impl Reader<'_> {
+    fn refuse_unknown(&mut self) {
+        let ours = self.variables.keys().filter(|name| name.starts_with(PREFIX));
+        let unknown = ours.filter(|name| !VARIABLES.iter().any(|(known, _)| known == *name));
+        let known: Vec<_> = VARIABLES.iter().map(|(name, _)| *name).collect();
+        let problems: Vec<_> =
+            unknown.map(|name| format!("{name} is not known: expected one of {}", known.join(", "))).collect();
+        self.problems.extend(problems);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        let variables: Vec<_> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Config::from_variables(&variables, &"events".parse().unwrap()).map_err(|error| error.problems)
+    }
+
+    #[test]
+    fn two_variables_are_enough() {
+        let config = config(&[("IGUAZU_BUCKET", "lake"), ("IGUAZU_LEDGER_TABLE", "ledger"), ("PATH", "/bin")]).unwrap();
+        assert_eq!((config.bucket.as_str(), config.ledger_table.as_str()), ("lake", "ledger"));
+        assert_eq!(config.settings.table.to_string(), "events");
+        assert_eq!(config.settings.output_bytes_max, 64 << 20);
+        assert_eq!(config.settings.deadline_margin, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn every_problem_is_told_with_its_variable_and_what_was_expected() {
+        let problems = config(&[
+            ("IGUAZU_BUCKET", ""),
+            ("IGUAZU_TABLE", "Events"),
+            ("IGUAZU_OUTPUT_MIB_MAX", "0"),
+            ("IGUAZU_LOG", "loud"),
+            ("IGUAZU_BUKKET", "lake"),
+        ])
+        .unwrap_err();
+        assert_eq!(problems.len(), 6, "{problems:?}");
+        assert!(problems[0].starts_with("IGUAZU_BUKKET is not known: expected one of IGUAZU_BUCKET, "));
+        assert_eq!(problems[1], "IGUAZU_BUCKET is empty: expected the name of the lake's S3 bucket");
+        assert_eq!(problems[2], "IGUAZU_LEDGER_TABLE is not set: expected the name of the ledger's DynamoDB table");
+        assert_eq!(problems[3], "IGUAZU_LOG is \"loud\": expected error, warn, info, debug or trace");
+        assert_eq!(problems[4], "IGUAZU_TABLE is \"Events\": expected a lower-case letter, then up to 63 of [a-z0-9_]");
+        assert_eq!(problems[5], "IGUAZU_OUTPUT_MIB_MAX is \"0\": expected 1 to 1024 (MiB)");
+    }
+}

@@ -1,0 +1,131 @@
+//! The Lambda function: clients, cold start, and the loop that hands invocations to the driver.
+
+mod kinesis;
+pub mod mapping;
+
+use std::error::Error;
+use std::sync::Arc;
+
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_lambda_events::streams::KinesisEventResponse;
+use iguazu_lake::adapters::aws::{DynamoLedger, S3Objects};
+use iguazu_lake::adapters::system::SystemHost;
+use iguazu_lake::host::Host;
+use iguazu_lake::ids::Timestamp;
+use iguazu_transform::Parquet;
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+
+use self::kinesis::KinesisStreams;
+use crate::config::Config;
+use crate::driver::{Handled, Ingest};
+use crate::error::IngestError;
+use crate::invocation::Invocation;
+use crate::report::Report;
+
+type Handler = Ingest<S3Objects, DynamoLedger, SystemHost, KinesisStreams, Parquet>;
+
+/// What an invocation needs beside the handler.
+struct Function {
+    handler: Handler,
+    name: String,
+    metrics_namespace: String,
+}
+
+/// Runs the function until Lambda ends the process.
+///
+/// # Errors
+/// Where the configuration is wrong or the runtime API fails.
+pub fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+    let variables: Vec<_> = std::env::vars().collect();
+    let mut config = Config::from_variables(&variables, &"events".parse()?)?;
+    let name = variables.iter().find(|(name, _)| name == "AWS_LAMBDA_FUNCTION_NAME").map(|(_, name)| name.clone());
+    let name = name.unwrap_or_else(|| "iguazu-ingest".to_owned());
+    init_logs(&config.log);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let shared = load_aws().await;
+        config.settings.partial_responses = mapping::check(&aws_sdk_lambda::Client::new(&shared), &name).await;
+        let function = Arc::new(Function::new(config, name, &shared));
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+            let function = Arc::clone(&function);
+            async move { function.invoke(event).await }
+        }))
+        .await
+    })
+}
+
+fn init_logs(level: &str) {
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(format!("{level},aws=warn,hyper=warn")))
+        .with_current_span(false)
+        .init();
+}
+
+/// The SDK's configuration. It makes one try a call: trying again is the driver's business, which knows the
+/// deadline and what a lost reply means.
+async fn load_aws() -> aws_config::SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(std::time::Duration::from_secs(2))
+                .operation_attempt_timeout(std::time::Duration::from_secs(10))
+                .build(),
+        )
+        .load()
+        .await
+}
+
+impl Function {
+    fn new(config: Config, name: String, shared: &aws_config::SdkConfig) -> Self {
+        let s3 = aws_sdk_s3::config::Builder::from(shared).force_path_style(config.s3_path_style).build();
+        let objects = S3Objects::new(aws_sdk_s3::Client::from_conf(s3), config.bucket);
+        let ledger = DynamoLedger::new(aws_sdk_dynamodb::Client::new(shared), config.ledger_table);
+        let streams = KinesisStreams::new(aws_sdk_kinesis::Client::new(shared));
+        let handler = Ingest::new(objects, ledger, SystemHost, streams, Parquet, config.settings);
+        Self { handler, name, metrics_namespace: config.metrics_namespace }
+    }
+
+    async fn invoke(&self, event: LambdaEvent<Box<RawValue>>) -> Result<KinesisEventResponse, Failure> {
+        let request = event.context.request_id.as_str();
+        let deadline = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
+        let Handled { answer, report } = match Invocation::parse(event.payload.get().as_bytes()) {
+            Ok(invocation) => self.handler.handle(invocation, deadline).await,
+            Err(error) => Handled { answer: Err(error), report: Report::default() },
+        };
+        let now = self.handler.host().now();
+        println!("{}", report.embedded_metrics(now, &self.metrics_namespace, &self.name, answer.is_err()));
+        match &answer {
+            Ok(_) => tracing::info!(request, report = ?report, "committed"),
+            Err(error) => tracing::error!(request, error = %chain_of(error), report = ?report, "failed"),
+        }
+        answer.map_err(Failure)
+    }
+}
+
+/// An error with all its causes, for the log and for Lambda's answer.
+fn chain_of(error: &IngestError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// What Lambda is told of a failed invocation.
+#[derive(Debug)]
+struct Failure(IngestError);
+
+impl From<Failure> for lambda_runtime::Diagnostic {
+    fn from(Failure(error): Failure) -> Self {
+        Self { error_type: "IngestError".to_owned(), error_message: chain_of(&error) }
+    }
+}
