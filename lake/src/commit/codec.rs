@@ -45,12 +45,6 @@ pub enum CodecError {
     },
 }
 
-#[derive(Deserialize)]
-struct Head {
-    v: u32,
-    kind: Kind,
-}
-
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
@@ -59,35 +53,34 @@ enum Kind {
     Stub,
 }
 
+/// A row of any kind, read in one pass; what its kind needs is checked afterwards.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CommitV1 {
+struct RowV1 {
     v: u32,
     kind: Kind,
-    first: SequenceNumber,
-    last: SequenceNumber,
-    to: SequenceNumber,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<SequenceNumber>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<SequenceNumber>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<SequenceNumber>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     late: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     earlier: Option<LateV1>,
-    files: Vec<FileV1>,
-    records: u64,
-    delivered: u64,
-    accepted: u64,
-    quarantined: u64,
-    digest: Sha256Sum,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EndV1 {
-    v: u32,
-    kind: Kind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    to: Option<SequenceNumber>,
+    files: Option<Vec<FileV1>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    earlier: Option<LateV1>,
+    records: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delivered: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accepted: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quarantined: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<Sha256Sum>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -121,17 +114,14 @@ struct FileV1 {
 /// # Errors
 /// Never for a row of this program; an error rather than a panic if that should ever be wrong.
 pub fn encode(row: &Row) -> Result<StoredRow, CodecError> {
-    let body = match &row.body {
-        Body::Commit(commit) => serde_json::to_string(&commit_to_wire(commit)),
-        Body::Closed(closed) => serde_json::to_string(&EndV1 {
-            v: VERSION,
-            kind: Kind::Closed,
-            to: closed.to,
-            earlier: closed.earlier.map(late_to_wire),
-        }),
-        Body::Stub(stub) => serde_json::to_string(&EndV1 { v: VERSION, kind: Kind::Stub, to: stub.to, earlier: None }),
+    let wire = match &row.body {
+        Body::Commit(commit) => commit_to_wire(commit),
+        Body::Closed(closed) => {
+            RowV1 { to: closed.to, earlier: closed.earlier.map(late_to_wire), ..empty(Kind::Closed) }
+        }
+        Body::Stub(stub) => RowV1 { to: stub.to, ..empty(Kind::Stub) },
     };
-    let body = body.map_err(|source| CodecError::Unwritable { n: row.n, source })?;
+    let body = serde_json::to_string(&wire).map_err(|source| CodecError::Unwritable { n: row.n, source })?;
     Ok(StoredRow { n: row.n, attempt: row.attempt, body })
 }
 
@@ -140,62 +130,86 @@ pub fn encode(row: &Row) -> Result<StoredRow, CodecError> {
 /// # Errors
 /// Where the row is of a later version, or damaged.
 pub fn decode(stored: &StoredRow) -> Result<Row, CodecError> {
-    let n = stored.n;
-    let damaged = |source| CodecError::Damaged { n, source };
-    let head: Head = serde_json::from_str(&stored.body).map_err(damaged)?;
-    if head.v != VERSION {
-        return Err(CodecError::UnknownVersion { n, found: head.v });
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
     }
-    let body = match head.kind {
-        Kind::Commit => {
-            Body::Commit(commit_from_wire(serde_json::from_str(&stored.body).map_err(damaged)?).map_err(damaged)?)
-        }
-        Kind::Closed => {
-            let end: EndV1 = serde_json::from_str(&stored.body).map_err(damaged)?;
-            let earlier = end.earlier.map(late_from_wire).transpose().map_err(damaged)?;
-            Body::Closed(Closed { to: end.to, earlier })
-        }
-        Kind::Stub => {
-            let end: EndV1 = serde_json::from_str(&stored.body).map_err(damaged)?;
-            Body::Stub(Stub { to: end.to })
-        }
-    };
-    Ok(Row { n, attempt: stored.attempt, body })
+    let n = stored.n;
+    match serde_json::from_str::<RowV1>(&stored.body).and_then(body_from_wire) {
+        Ok(body) => Ok(Row { n, attempt: stored.attempt, body }),
+        Err(source) => match serde_json::from_str::<Version>(&stored.body) {
+            Ok(Version { v }) if v != VERSION => Err(CodecError::UnknownVersion { n, found: v }),
+            _ => Err(CodecError::Damaged { n, source }),
+        },
+    }
 }
 
-fn commit_to_wire(commit: &Commit) -> CommitV1 {
-    CommitV1 {
+fn empty(kind: Kind) -> RowV1 {
+    RowV1 {
         v: VERSION,
-        kind: Kind::Commit,
-        first: commit.range.first(),
-        last: commit.range.last(),
-        to: commit.to,
+        kind,
+        first: None,
+        last: None,
+        to: None,
+        late: false,
+        earlier: None,
+        files: None,
+        records: None,
+        delivered: None,
+        accepted: None,
+        quarantined: None,
+        digest: None,
+    }
+}
+
+fn commit_to_wire(commit: &Commit) -> RowV1 {
+    RowV1 {
+        first: Some(commit.range.first()),
+        last: Some(commit.range.last()),
+        to: Some(commit.to),
         late: commit.late,
         earlier: commit.earlier.map(late_to_wire),
-        files: commit.files.iter().map(file_to_wire).collect(),
-        records: commit.counts.records,
-        delivered: commit.counts.delivered,
-        accepted: commit.counts.accepted,
-        quarantined: commit.counts.quarantined,
-        digest: commit.digest,
+        files: Some(commit.files.iter().map(file_to_wire).collect()),
+        records: Some(commit.counts.records),
+        delivered: Some(commit.counts.delivered),
+        accepted: Some(commit.counts.accepted),
+        quarantined: Some(commit.counts.quarantined),
+        digest: Some(commit.digest),
+        ..empty(Kind::Commit)
     }
 }
 
-fn commit_from_wire(wire: CommitV1) -> Result<Commit, serde_json::Error> {
-    Ok(Commit {
-        range: range(wire.first, wire.last)?,
-        to: wire.to,
-        late: wire.late,
-        earlier: wire.earlier.map(late_from_wire).transpose()?,
-        files: wire.files.into_iter().map(file_from_wire).collect(),
-        counts: Counts {
-            records: wire.records,
-            delivered: wire.delivered,
-            accepted: wire.accepted,
-            quarantined: wire.quarantined,
-        },
-        digest: wire.digest,
-    })
+fn body_from_wire(wire: RowV1) -> Result<Body, serde_json::Error> {
+    if wire.v != VERSION {
+        return Err(serde::de::Error::custom("another version"));
+    }
+    let earlier = wire.earlier.map(late_from_wire).transpose()?;
+    let is_commit = matches!(wire.kind, Kind::Commit);
+    if !is_commit && (wire.first.is_some() || wire.files.is_some() || wire.digest.is_some() || wire.late) {
+        return Err(serde::de::Error::custom("fields of a commit in a row of another kind"));
+    }
+    match wire.kind {
+        Kind::Closed => Ok(Body::Closed(Closed { to: wire.to, earlier })),
+        Kind::Stub => Ok(Body::Stub(Stub { to: wire.to })),
+        Kind::Commit => Ok(Body::Commit(Commit {
+            range: range(present("first", wire.first)?, present("last", wire.last)?)?,
+            to: present("to", wire.to)?,
+            late: wire.late,
+            earlier,
+            files: present("files", wire.files)?.into_iter().map(file_from_wire).collect(),
+            counts: Counts {
+                records: present("records", wire.records)?,
+                delivered: present("delivered", wire.delivered)?,
+                accepted: present("accepted", wire.accepted)?,
+                quarantined: present("quarantined", wire.quarantined)?,
+            },
+            digest: present("digest", wire.digest)?,
+        })),
+    }
+}
+
+fn present<T>(name: &'static str, value: Option<T>) -> Result<T, serde_json::Error> {
+    value.ok_or_else(|| serde::de::Error::missing_field(name))
 }
 
 fn range(first: SequenceNumber, last: SequenceNumber) -> Result<SequenceRange, serde_json::Error> {

@@ -302,7 +302,7 @@ impl Schedule {
         self.do_in_peace(Work::Sweep);
         let mut world = self.shared.lock();
         world.check_swept();
-        world.check_at_rest();
+        world.check_referenced();
         world.at_peace = false;
     }
 
