@@ -244,10 +244,11 @@ pub async fn of_many_writers_of_a_number_one_wins_and_the_others_see_its_row<L: 
 }
 
 /// How many rows each of the racing writers commits.
-const ROWS_EACH: u64 = 8;
+pub const ROWS_EACH: u64 = 8;
 
-/// Reads the newest row, tries the next number, and begins again, until it has committed its rows.
-async fn write_rows<L: Ledger>(ledger: &L, writer: u128) -> Vec<StoredRow> {
+/// Reads the newest row, tries the next number, and begins again, until it has committed its rows to the chain of
+/// the samples.
+pub async fn write_rows<L: Ledger>(ledger: &L, writer: u128) -> Vec<StoredRow> {
     let mut committed = Vec::new();
     let mut attempts = 0..;
     while (committed.len() as u64) < ROWS_EACH {

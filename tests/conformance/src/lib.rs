@@ -20,6 +20,8 @@ pub mod ledger;
 pub mod objects;
 pub mod race;
 pub mod samples;
+pub mod several;
+pub mod wire;
 
 pub use ledger::ledger_suite;
 pub use objects::objects_suite;

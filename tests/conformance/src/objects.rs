@@ -301,24 +301,29 @@ pub async fn of_many_replacers_of_a_content_one_succeeds<O: Objects + 'static>(o
     }
 }
 
-/// Each reads, adds one, and replaces what it has read.
+/// How many steps each of the racing counters makes.
+pub const STEPS_EACH: usize = 8;
+
+/// Reads a number, adds one, replaces what it has read, and begins again, until it has made its steps.
+pub async fn count_steps<O: Objects>(objects: &O, name: &ObjectKey) {
+    let mut steps = 0;
+    while steps < STEPS_EACH {
+        let seen = objects.get(name).await.unwrap().unwrap();
+        let count: usize = String::from_utf8(seen.bytes.to_vec()).unwrap().parse().unwrap();
+        let next = Bytes::from((count + 1).to_string());
+        let answer = until_answered(|| objects.put_if_match(name, next.clone(), &seen.etag)).await;
+        steps += usize::from(matches!(answer, PutIfMatch::Replaced(_)));
+    }
+}
+
+/// Whoever was too late has read again.
 pub async fn a_counter_of_racing_replacers_loses_no_step<O: Objects + 'static>(objects: O) {
-    const STEPS_EACH: usize = 8;
     let objects = Arc::new(objects);
     let name = key("race/counter");
     put(&*objects, &name, &Bytes::from_static(b"0")).await;
     at_once(8, |_| {
         let (objects, name) = (Arc::clone(&objects), name.clone());
-        async move {
-            let mut steps = 0;
-            while steps < STEPS_EACH {
-                let seen = objects.get(&name).await.unwrap().unwrap();
-                let count: usize = String::from_utf8(seen.bytes.to_vec()).unwrap().parse().unwrap();
-                let next = Bytes::from((count + 1).to_string());
-                let answer = until_answered(|| objects.put_if_match(&name, next.clone(), &seen.etag)).await;
-                steps += usize::from(matches!(answer, PutIfMatch::Replaced(_)));
-            }
-        }
+        async move { count_steps(&*objects, &name).await }
     })
     .await;
     assert_eq!(content(&*objects, &name).await, Some((8 * STEPS_EACH).to_string().into()));
