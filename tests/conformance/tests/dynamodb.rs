@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::disallowed_methods,
     reason = "these are tests: a panic is a finding, and the stand-in runs in a task"
 )]

@@ -1,6 +1,11 @@
 //! The local adapters pass the suites, alone and several at once, and keep what only they promise.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "these are tests: a panic is a finding")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "these are tests: a panic is a finding"
+)]
 
 use std::fs;
 use std::path::Path;

@@ -1,12 +1,6 @@
 //! The S3 objects pass the suite against a stand-in, and tell the truth about replies that are lost.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "these are tests: a panic is a finding"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "these are tests: a panic is a finding")]
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
