@@ -167,9 +167,7 @@ impl DataFile {
     /// # Errors
     /// Where the key is no data file's.
     pub fn parse(key: &ObjectKey) -> Result<Self, KeyError> {
-        Self::from_segments(key.as_str())
-            .filter(|file| file.to_string() == key.as_str())
-            .ok_or_else(|| KeyError::NotADataFile(key.to_string()))
+        Self::from_segments(key.as_str()).ok_or_else(|| KeyError::NotADataFile(key.to_string()))
     }
 
     fn from_segments(text: &str) -> Option<Self> {
@@ -184,10 +182,16 @@ impl DataFile {
         };
         let mut parts = name.strip_suffix(".parquet")?.rsplitn(3, '.');
         let attempt = parts.next()?.parse().ok()?;
-        let n = RowNumber::new(parts.next()?.parse().ok()?);
+        let n = RowNumber::new(fixed(parts.next()?, 12)?);
         let chain = parts.next()?.parse().ok()?;
         Some(Self { area, partition: parse_partition(partition)?, chain, n, attempt })
     }
+}
+
+/// A number in the one spelling that a key has for it: so many decimal digits, leading zeros included.
+fn fixed<T: FromStr>(text: &str, digits: usize) -> Option<T> {
+    let plain = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok()).flatten()
 }
 
 fn parse_partition(text: &str) -> Option<Partition> {
@@ -195,9 +199,9 @@ fn parse_partition(text: &str) -> Option<Partition> {
         return Some(Partition::Mixed);
     }
     let mut parts = text.split('/');
-    let year = parts.next()?.strip_prefix("year=")?.parse().ok()?;
-    let month = parts.next()?.strip_prefix("month=")?.parse().ok()?;
-    let day = parts.next()?.strip_prefix("day=")?.parse().ok()?;
+    let year = fixed(parts.next()?.strip_prefix("year=")?, 4)?;
+    let month = fixed(parts.next()?.strip_prefix("month=")?, 2)?;
+    let day = fixed(parts.next()?.strip_prefix("day=")?, 2)?;
     let date = NaiveDate::from_ymd_opt(year, month, day)?;
     parts.next().is_none().then_some(Partition::Day(date))
 }
@@ -252,7 +256,10 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_the_parser_panic_and_what_it_takes_it_gives_back(text in "[a-z0-9_.=/-]{0,80}") {
+        fn no_text_makes_the_parser_panic_and_what_it_takes_it_gives_back(
+            text in "(raw/e|quarantine)/(mixed|year=[0-9]{3,5}/month=[0-9]{1,2}/day=[0-9]{1,2})\
+                     /shard\\.[a.]{1,3}\\.[0-9]{1,3}\\.s\\.[0-9]{11,13}\\.[0-9a-fA]{31,33}\\.parquet|[a-z0-9_.=/-]{0,80}"
+        ) {
             if let Ok(key) = text.parse::<ObjectKey>() {
                 prop_assert_eq!(key.as_str(), &text);
                 if let Ok(file) = DataFile::parse(&key) {

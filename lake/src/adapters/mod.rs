@@ -4,4 +4,8 @@
 //! - `embedded`: the local disk and a SQLite file (feature `embedded`).
 //! - `aws`: S3 and DynamoDB (feature `aws`).
 
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 pub mod memory;

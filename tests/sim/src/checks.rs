@@ -80,17 +80,17 @@ impl World {
         if stored.n == RowNumber::FIRST {
             self.counters.event(Event::FirstRow);
         }
-        let newest = self.chains.get(chain).and_then(|rows| rows.values().next_back());
-        let previous = newest.map(codec::decode).transpose();
-        match (previous, codec::decode(stored)) {
-            (Ok(previous), Ok(row)) => {
-                self.hold(invariants::follows(previous.as_ref(), &row));
+        let previous = self.ledgered.commits.iter().rev().find(|(of, _)| of == chain).map(|(_, row)| row);
+        match codec::decode(stored) {
+            Ok(row) => {
+                let follows = invariants::follows(previous, &row);
+                self.hold(follows);
                 if let Body::Commit(commit) = &row.body {
                     self.check_commit(chain, &row, commit);
                 }
                 self.ledgered.commits.push((chain.clone(), row));
             }
-            _ => self.seen(InvariantId::I1Chain, "a row that cannot be read"),
+            Err(error) => self.seen(InvariantId::I1Chain, error.to_string()),
         }
     }
 
@@ -119,6 +119,7 @@ impl World {
         }
         let records: SequenceSet = rows.iter().map(|(sequence, _)| *sequence).collect();
         self.hold(invariants::coherent(commit, records.as_slice()));
+        self.hold(invariants::digested(commit, records.as_slice()));
         for sequence in records.as_slice() {
             let seen: Vec<_> = rows.iter().filter(|(of, _)| of == sequence).filter_map(|(_, row)| *row).collect();
             self.check_record(shard, row.n, sequence, seen);

@@ -197,7 +197,7 @@ impl World {
     fn misbehave(&mut self, at: usize) {
         let storm = self.scene.storm;
         let poller = &mut self.pollers[at];
-        let (doubled, rewound, back) = (poller.draws.below(2_000), poller.draws.below(2_000), poller.draws.index(5));
+        let (doubled, rewound, back) = (poller.draws.below(4_000), poller.draws.below(4_000), poller.draws.index(5));
         if !poller.task_is_lane() || poller.life.is_some() {
             return;
         }

@@ -59,6 +59,8 @@ pub struct Scene {
     pub through_json: bool,
     /// Runs of the sweep.
     pub sweeps: u64,
+    /// Whether the sweep runs once more when nothing moves.
+    pub swept_at_rest: bool,
     /// Whether the schedule goes on days later.
     pub days: bool,
 }
@@ -75,16 +77,17 @@ impl Scene {
             shards,
             records_per_shard: draws.between(1, 7),
             same_sequences: draws.one_in(3),
-            sequence_prefix: [0, 0, 36, 109][draws.index(4)],
+            sequence_prefix: [0, 0, 0, 0, 0, 0, 36, 109][draws.index(8)],
             reshard_at: draws.one_in(4).then(|| draws.between(SECOND, 20 * SECOND)),
             mappings,
             partial_responses: !draws.one_in(4),
             batch_max: draws.between(1, 6),
             output_bytes_max: if draws.one_in(4) { 200 } else { 1 << 20 },
             storm: [0, 20, 60, 120, 200][draws.index(5)],
-            parquet: draws.one_in(64),
+            parquet: draws.one_in(400),
             through_json: draws.one_in(32),
             sweeps: draws.between(0, 2),
+            swept_at_rest: draws.one_in(2),
             days: draws.one_in(4),
         }
     }

@@ -56,8 +56,8 @@ pub(crate) enum Happening {
 pub(crate) enum Work {
     /// Hand these records to the container's handler.
     Invoke { shard: usize, records: Vec<usize>, deadline: Timestamp },
-    /// Sweep orphans.
-    Sweep,
+    /// Sweep orphans, so many keys at a time.
+    Sweep { page: usize },
     /// Shrink the consumed rows of every chain.
     Shrink,
 }
