@@ -10,7 +10,9 @@ use aws_lambda_events::streams::KinesisEventResponse;
 use futures_util::future::{Either, select, try_join_all};
 use iguazu_lake::chain::{self, Appended};
 use iguazu_lake::checksum::Sha256Sum;
-use iguazu_lake::commit::{Base, Body, Command, Commit, Decision, FileEntry, Memory, Row, State, Step, codec, decide};
+use iguazu_lake::commit::{
+    Base, Body, Command, Commit, Decision, FileEntry, Memory, Refusal, Row, State, Step, codec, decide,
+};
 use iguazu_lake::host::Host;
 use iguazu_lake::ids::{
     AttemptId, ChainId, RowNumber, SequenceNumber, SequenceSet, StreamId, StreamName, TableName, Timestamp,
@@ -172,19 +174,30 @@ impl<O: Objects, L: Ledger, H: Host, S: Streams, F: FileFormat> Ingest<O, L, H, 
         let mut decision = decide(State::new(offered, memory), Command::Begin);
         loop {
             let Decision { state, step } = decision;
-            let command = match step {
-                Step::ReadNewest => Command::Newest(self.newest_row(batch).await?),
-                Step::ReadRow(n) => Command::Row(self.row(batch, n).await?),
-                Step::ReadIds(row) => self.read_ids(batch, &row).await?,
-                Step::Write { n, fresh, base } => self.write(batch, n, &fresh, base, report).await?,
-                Step::Done(done) => {
+            if let Step::Done(done) = step {
+                locked(report).add_tally(&state.tally());
+                locked(&self.remembered).chains.insert(batch.chain.clone(), state.into_memory());
+                return Ok(done.retry_from);
+            }
+            match self.take(batch, step, report).await {
+                Ok(command) => decision = decide(state, command),
+                Err(error) => {
                     locked(report).add_tally(&state.tally());
-                    locked(&self.remembered).chains.insert(batch.chain.clone(), state.into_memory());
-                    return Ok(done.retry_from);
+                    return Err(error);
                 }
-                Step::Refuse(refusal) => return Err(refusal.into()),
-            };
-            decision = decide(state, command);
+            }
+        }
+    }
+
+    /// Takes a step and returns what happened.
+    async fn take(&self, batch: &ShardBatch<'_>, step: Step, report: &Mutex<Report>) -> Result<Command, IngestError> {
+        match step {
+            Step::ReadNewest => Ok(Command::Newest(self.newest_row(batch).await?)),
+            Step::ReadRow(n) => Ok(Command::Row(self.row(batch, n).await?)),
+            Step::ReadIds(row) => self.read_ids(batch, &row).await,
+            Step::Write { n, fresh, base } => self.write(batch, n, &fresh, base, report).await,
+            Step::Refuse(refusal) => Err(refusal.into()),
+            Step::Done(_) => Err(Refusal::OutOfTurn.into()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The stream's creation time, from Kinesis.
 
 use aws_sdk_kinesis::Client;
-use iguazu_lake::adapters::aws::fault::read_error;
+use iguazu_lake::adapters::aws::read_error;
 use iguazu_lake::ids::StreamName;
 use iguazu_lake::ports::{Fault, PortError};
 
@@ -22,7 +22,8 @@ impl Streams for KinesisStreams {
     async fn created_ms(&self, stream: &StreamName) -> Result<u64, PortError> {
         const CALL: &str = "kinesis DescribeStreamSummary";
         let answer = self.client.describe_stream_summary().stream_name(stream.to_string()).send().await;
-        let summary = answer.map_err(|error| read_error(CALL, error))?.stream_description_summary;
+        let summary =
+            answer.map_err(|error| read_error(CALL, &format!("stream {stream}"), error))?.stream_description_summary;
         let created = summary.and_then(|summary| summary.stream_creation_timestamp().to_millis().ok());
         created.and_then(|millis| u64::try_from(millis).ok()).ok_or_else(|| {
             PortError::NotApplied(Fault::lasting(

@@ -7,13 +7,12 @@ use std::error::Error;
 use std::sync::Arc;
 
 use aws_config::BehaviorVersion;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 use aws_lambda_events::streams::KinesisEventResponse;
-use iguazu_lake::adapters::aws::{DynamoLedger, S3Objects};
+use iguazu_lake::adapters::aws::{CallLimits, DynamoLedger, S3Objects};
 use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::host::Host;
 use iguazu_lake::ids::Timestamp;
+use iguazu_lake::keys::KeyPrefix;
 use iguazu_transform::Parquet;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
@@ -47,7 +46,7 @@ pub fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     init_logs(&config.log);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let shared = load_aws().await;
+        let shared = aws_config::defaults(BehaviorVersion::latest()).load().await;
         config.settings.partial_responses = mapping::check(&aws_sdk_lambda::Client::new(&shared), &name).await;
         let function = Arc::new(Function::new(config, name, &shared));
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
@@ -66,26 +65,15 @@ fn init_logs(level: &str) {
         .init();
 }
 
-/// The SDK's configuration. It makes one try a call: trying again is the driver's business, which knows the
-/// deadline and what a lost reply means.
-async fn load_aws() -> aws_config::SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(std::time::Duration::from_secs(2))
-                .operation_attempt_timeout(std::time::Duration::from_secs(10))
-                .build(),
-        )
-        .load()
-        .await
-}
-
 impl Function {
     fn new(config: Config, name: String, shared: &aws_config::SdkConfig) -> Self {
-        let s3 = aws_sdk_s3::config::Builder::from(shared).force_path_style(config.s3_path_style).build();
-        let objects = S3Objects::new(aws_sdk_s3::Client::from_conf(s3), config.bucket);
-        let ledger = DynamoLedger::new(aws_sdk_dynamodb::Client::new(shared), config.ledger_table);
+        let limits = CallLimits::default();
+        let s3 = aws_sdk_s3::config::Builder::from(shared).force_path_style(config.s3_path_style);
+        let s3 = aws_sdk_s3::Client::from_conf(limits.s3(s3).build());
+        let dynamodb = limits.dynamodb(aws_sdk_dynamodb::config::Builder::from(shared));
+        let dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb.build());
+        let objects = S3Objects::new(s3, config.bucket, KeyPrefix::everything());
+        let ledger = DynamoLedger::new(dynamodb, config.ledger_table);
         let streams = KinesisStreams::new(aws_sdk_kinesis::Client::new(shared));
         let handler = Ingest::new(objects, ledger, SystemHost, streams, Parquet, config.settings);
         Self { handler, name, metrics_namespace: config.metrics_namespace }

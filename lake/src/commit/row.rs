@@ -128,6 +128,12 @@ impl Row {
         }
     }
 
+    /// Whether the row holds records at or below the `to` of the row before it.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        matches!(&self.body, Body::Commit(commit) if commit.late)
+    }
+
     /// The newest late row before this one. A stub has forgotten it: stubs are the oldest rows of a chain, so
     /// everything before one is a stub too.
     #[must_use]

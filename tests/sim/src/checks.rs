@@ -175,7 +175,7 @@ impl World {
             }
             Some(true) => self.seen(InvariantId::I5Objects, format!("{key} is deleted and row {} names it", file.n)),
             None => {
-                self.seen(InvariantId::I5Objects, format!("{key} is deleted and row {} could still name it", file.n))
+                self.seen(InvariantId::I5Objects, format!("{key} is deleted and row {} could still name it", file.n));
             }
         }
     }

@@ -141,7 +141,7 @@ impl World {
 
     pub(crate) fn reshard(&mut self) {
         let open: Vec<_> = (0..self.shards.len()).filter(|&shard| !self.shards[shard].closed).collect();
-        let merge = open.len() > 1 && self.scene.batch_max % 2 == 0;
+        let merge = open.len() > 1 && self.scene.batch_max.is_multiple_of(2);
         let (parents, children) = if merge { (open[..2].to_vec(), 1) } else { (vec![open[0]], 2) };
         let children: Vec<_> = (0..children).map(|_| self.add_shard(parents.clone())).collect();
         for &parent in &parents {

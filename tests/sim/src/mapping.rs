@@ -226,7 +226,8 @@ impl World {
             Task::Lane { lane, lanes } => {
                 let filtered = self.mappings[poller.mapping].filtered;
                 let mine = (poller.position..records.len()).filter(|&record| {
-                    records[record].lane_hash % lanes == *lane && !(filtered && records[record].payload % 4 == 0)
+                    records[record].lane_hash % lanes == *lane
+                        && !(filtered && records[record].payload.is_multiple_of(4))
                 });
                 mine.take(size).collect()
             }

@@ -474,7 +474,7 @@ impl World {
             None => {}
             Some(Told::NotApplied(fault)) => self.calls[id].answer = Some(Err(PortError::NotApplied(failed(fault)))),
             Some(Told::MaybeApplied(fault)) => {
-                self.calls[id].answer = Some(Err(PortError::MaybeApplied(failed(fault))))
+                self.calls[id].answer = Some(Err(PortError::MaybeApplied(failed(fault))));
             }
             Some(Told::Nothing) => return,
         }

@@ -114,6 +114,14 @@ where
     }
 }
 
+/// The port's error for a read by any service of the SDK: whatever went wrong, nothing was applied.
+pub fn read_error<E>(call: &'static str, about: &str, error: SdkError<E, HttpResponse>) -> PortError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    port_error(call, about, Effect::Read, error)
+}
+
 /// The status and the code of a service's answer that is an error; nothing if it was not the service that answered.
 pub(super) fn answer<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<(u16, &str)> {
     match error {

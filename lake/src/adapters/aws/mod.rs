@@ -16,6 +16,7 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 
 pub use dynamodb::DynamoLedger;
+pub use fault::read_error;
 pub use s3::S3Objects;
 
 /// How long one try of a call may take.
