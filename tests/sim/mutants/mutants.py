@@ -60,7 +60,7 @@ CONTROLS = [
     Change(
         name="row_keys_deleted",
         breaks="a consumed row is deleted instead of shrunk, so that its number can be used again",
-        file="tests/sim/src/world.rs",
+        file="tests/sim/src/calls.rs",
         before="                rows.insert(stub.n, stub);\n",
         after="                if ON { rows.remove(&stub.n); } else { rows.insert(stub.n, stub); }\n",
     ),

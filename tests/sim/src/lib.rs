@@ -10,6 +10,7 @@
 
 #![expect(clippy::panic, reason = "the simulation is a test: it stops where its own assumptions fail")]
 
+mod calls;
 mod checks;
 pub mod counters;
 pub mod draw;

@@ -1,6 +1,6 @@
-//! The world: discrete-event time, the stores with every outcome that a call can have, tasks and containers.
+//! The world: discrete-event time, tasks and containers.
 //!
-//! What producers, shards and the event source mapping do is in [`crate::kinesis`] and [`crate::mapping`]; what
+//! What becomes of a call to a port is in [`crate::calls`], what producers, shards and the event source mapping do is in [`crate::kinesis`] and [`crate::mapping`]; what
 //! must hold is in [`crate::checks`].
 
 use std::cmp::Reverse;
@@ -10,17 +10,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use iguazu_lake::ids::{ChainId, RowNumber, Timestamp};
 use iguazu_lake::keys::ObjectKey;
-use iguazu_lake::ports::{ETag, Fault as PortFault, Object, PortError, PutIfAbsent, PutRow, Shrunk, StoredRow};
+use iguazu_lake::ports::StoredRow;
 
+use crate::calls::CallInFlight;
 use crate::checks::{Ledgered, Violation};
 use crate::counters::{Counters, Event};
 use crate::draw::{Actor, Draws};
-use crate::faults::{Allowed, Fault, FaultAt};
+use crate::faults::{Allowed, FaultAt};
 use crate::kinesis::Shard;
 use crate::mapping::{Mapping, Poller};
 use crate::payloads::ARRIVAL;
-use crate::ports::{Answer, Request};
-use crate::scene::{AFTER_DAYS, DAY, QUIET_FROM, SECOND, Scene, TIMEOUT};
+use crate::scene::{QUIET_FROM, SECOND, Scene};
 
 /// What happens at some time.
 #[derive(Clone, Debug)]
@@ -69,8 +69,8 @@ pub(crate) struct Task {
     pub(crate) poller: u32,
     pub(crate) invocation: u32,
     pub(crate) alive: bool,
-    calls: u32,
-    faults: Draws,
+    pub(crate) calls: u32,
+    pub(crate) faults: Draws,
     random: Draws,
 }
 
@@ -85,22 +85,6 @@ pub(crate) struct Container {
     pub(crate) foreground: Option<usize>,
     /// Tasks to run when it thaws.
     waiting: Vec<usize>,
-}
-
-struct CallInFlight {
-    task: usize,
-    request: Request,
-    answer: Option<Result<Answer, PortError>>,
-    /// What the caller is told instead of the truth.
-    told: Option<Told>,
-    replied: bool,
-}
-
-#[derive(Clone, Copy)]
-enum Told {
-    NotApplied(Fault),
-    MaybeApplied(Fault),
-    Nothing,
 }
 
 /// The world.
@@ -129,7 +113,7 @@ pub struct World {
     now: u64,
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
     happenings: Vec<Option<Happening>>,
-    calls: Vec<CallInFlight>,
+    pub(crate) calls: Vec<CallInFlight>,
 }
 
 impl World {
@@ -266,7 +250,7 @@ impl World {
         task
     }
 
-    fn run(&mut self, task: usize) {
+    pub(crate) fn run(&mut self, task: usize) {
         let Task { container, alive, .. } = self.tasks[task];
         if !alive || !self.containers[container].alive {
             return;
@@ -289,7 +273,7 @@ impl World {
     }
 
     /// The container dies with everything in it. What it has sent is on its way.
-    fn crash(&mut self, container: usize) {
+    pub(crate) fn crash(&mut self, container: usize) {
         self.note(|_| format!("container {container} dies"));
         self.containers[container].alive = false;
         for task in 0..self.tasks.len() {
@@ -343,215 +327,6 @@ impl World {
     pub(crate) fn discard(&mut self, container: usize) {
         if self.containers[container].frozen {
             self.containers[container].alive = false;
-        }
-    }
-
-    // ---- Calls ----------------------------------------------------------------------------------------------
-
-    /// Takes a call from the running task and decides its fate.
-    pub(crate) fn submit(&mut self, request: Request) -> usize {
-        let task = self.current;
-        let (roll, kind, pace, delay) = {
-            let faults = &mut self.tasks[task].faults;
-            (faults.below(1_000), faults.bits(), faults.below(1 << 32), faults.below(1 << 32))
-        };
-        let call = self.tasks[task].calls;
-        self.tasks[task].calls += 1;
-        let there = 500 + (pace & 0xffff) / 4;
-        let back = 500 + (pace >> 16) / 4;
-        let id = self.calls.len();
-        let fault = (roll < self.scene.storm).then(|| self.pick(&request, kind)).filter(|&fault| {
-            let Task { poller, invocation, .. } = self.tasks[task];
-            self.permits(FaultAt { poller, invocation, call, fault })
-        });
-        self.note(|world| {
-            let Task { poller, invocation, .. } = world.tasks[task];
-            format!("poller {poller} invocation {invocation} call {call}: {}", request.name())
-        });
-        self.calls.push(CallInFlight { task, request, answer: None, told: None, replied: false });
-        self.let_happen(id, fault, there, back, delay);
-        id
-    }
-
-    /// Which fault a draw means for a request.
-    fn pick(&self, request: &Request, kind: u64) -> Fault {
-        const WEIGHTED: [Fault; 20] = [
-            Fault::Throttled,
-            Fault::Conflict409,
-            Fault::Conflict409,
-            Fault::Unavailable503,
-            Fault::LostReply,
-            Fault::LostReply,
-            Fault::LostReply,
-            Fault::LostRequest,
-            Fault::LateApply,
-            Fault::LateApply,
-            Fault::LateApply,
-            Fault::VeryLateApply,
-            Fault::CrashBefore,
-            Fault::CrashAfter,
-            Fault::CrashAfter,
-            Fault::FreezeShort,
-            Fault::FreezeShort,
-            Fault::FreezeLong,
-            Fault::FreezeLong,
-            Fault::FreezeDays,
-        ];
-        match WEIGHTED[(kind % 20) as usize] {
-            Fault::VeryLateApply if !self.scene.days => self.pick(request, 8),
-            Fault::FreezeDays if !self.scene.days => Fault::FreezeLong,
-            Fault::Conflict409 if !matches!(request, Request::PutIfAbsent(..)) => Fault::Throttled,
-            Fault::LostReply | Fault::LostRequest | Fault::LateApply | Fault::VeryLateApply if request.is_read() => {
-                Fault::Unavailable503
-            }
-            fault => fault,
-        }
-    }
-
-    fn let_happen(&mut self, id: usize, fault: Option<Fault>, there: u64, back: u64, delay: u64) {
-        let container = self.tasks[self.calls[id].task].container;
-        let mut apply_after = Some(there);
-        let mut reply_after = Some(there + back);
-        let told = match fault {
-            None => None,
-            Some(fault @ (Fault::Throttled | Fault::Conflict409 | Fault::Unavailable503)) => {
-                apply_after = None;
-                Some(Told::NotApplied(fault))
-            }
-            Some(fault @ Fault::LostReply) => Some(Told::MaybeApplied(fault)),
-            Some(fault @ Fault::LostRequest) => {
-                apply_after = None;
-                Some(Told::MaybeApplied(fault))
-            }
-            Some(fault @ (Fault::LateApply | Fault::VeryLateApply)) => {
-                let days = fault == Fault::VeryLateApply;
-                apply_after = Some(if days {
-                    AFTER_DAYS + DAY / 4 - self.now + delay
-                } else {
-                    SECOND / 10 + delay % (30 * SECOND)
-                });
-                reply_after = Some(there + back + delay % SECOND);
-                Some(Told::MaybeApplied(fault))
-            }
-            Some(Fault::CrashBefore) => {
-                (apply_after, reply_after) = (None, None);
-                self.crash(container);
-                Some(Told::Nothing)
-            }
-            Some(Fault::CrashAfter) => {
-                reply_after = None;
-                self.crash(container);
-                Some(Told::Nothing)
-            }
-            Some(fault) => {
-                let thaw_after = match fault {
-                    Fault::FreezeShort => SECOND / 10 + delay % (5 * SECOND),
-                    Fault::FreezeLong => TIMEOUT + delay % (60 * SECOND),
-                    _ => AFTER_DAYS + DAY / 4 - self.now + delay,
-                };
-                self.freeze(container, thaw_after);
-                None
-            }
-        };
-        self.calls[id].told = told;
-        if let Some(after) = apply_after {
-            self.schedule_after(after, Happening::Apply(id));
-        }
-        if let Some(after) = reply_after {
-            self.schedule_after(after, Happening::Reply(id));
-        }
-    }
-
-    pub(crate) fn apply(&mut self, id: usize) {
-        let request = self.calls[id].request.clone();
-        let answer = self.execute(request);
-        self.calls[id].answer = Some(Ok(answer));
-    }
-
-    pub(crate) fn reply(&mut self, id: usize) {
-        let failed = |fault: Fault| PortFault::passing("sim", fault.name());
-        match self.calls[id].told {
-            None => {}
-            Some(Told::NotApplied(fault)) => self.calls[id].answer = Some(Err(PortError::NotApplied(failed(fault)))),
-            Some(Told::MaybeApplied(fault)) => {
-                self.calls[id].answer = Some(Err(PortError::MaybeApplied(failed(fault))));
-            }
-            Some(Told::Nothing) => return,
-        }
-        self.calls[id].replied = true;
-        self.run(self.calls[id].task);
-    }
-
-    pub(crate) fn take_reply(&mut self, id: usize) -> Option<Result<Answer, PortError>> {
-        let call = &mut self.calls[id];
-        if call.replied { call.answer.take() } else { None }
-    }
-
-    /// What a request does to the stores.
-    fn execute(&mut self, request: Request) -> Answer {
-        match request {
-            Request::Get(key) => Answer::Object(
-                self.objects.get(&key).map(|bytes| Object { bytes: bytes.clone(), etag: ETag(String::new()) }),
-            ),
-            Request::PutIfAbsent(key, bytes) => {
-                if self.objects.contains_key(&key) {
-                    self.counters.event(Event::PutFoundOwnObject);
-                    return Answer::PutIfAbsent(PutIfAbsent::Exists);
-                }
-                self.objects.insert(key, bytes);
-                Answer::PutIfAbsent(PutIfAbsent::Created(ETag(String::new())))
-            }
-            Request::Delete(key) => {
-                self.object_deleted(&key);
-                self.objects.remove(&key);
-                Answer::Unit
-            }
-            Request::List(prefix, after, limit) => {
-                let keys = self.objects.keys().filter(|key| key.as_str().starts_with(prefix.as_str()));
-                Answer::Keys(
-                    keys.filter(|key| after.as_ref().is_none_or(|after| *key > after)).take(limit).cloned().collect(),
-                )
-            }
-            Request::GetRow(chain, n) => Answer::Row(self.chains.get(&chain).and_then(|rows| rows.get(&n)).cloned()),
-            Request::Newest(chain) => {
-                Answer::Row(self.chains.get(&chain).and_then(|rows| rows.values().next_back()).cloned())
-            }
-            Request::Scan(chain, after, limit) => {
-                let start = after.map_or(RowNumber::FIRST, RowNumber::next);
-                let rows =
-                    self.chains.get(&chain).map(|rows| rows.range(start..).take(limit).map(|(_, row)| row.clone()));
-                Answer::Rows(rows.map_or_else(Vec::new, Iterator::collect))
-            }
-            Request::PutRow(chain, row) => Answer::PutRow(self.put_row(chain, row)),
-            Request::Shrink(chain, stub) => Answer::Shrunk(self.shrink_row(&chain, stub)),
-            Request::Register(chain) => {
-                self.registry.insert(chain);
-                Answer::Unit
-            }
-        }
-    }
-
-    fn put_row(&mut self, chain: ChainId, row: StoredRow) -> PutRow {
-        if let Some(there) = self.chains.get(&chain).and_then(|rows| rows.get(&row.n)) {
-            if there.attempt != row.attempt && there.body.contains("\"stub\"") {
-                self.counters.event(Event::CollidedWithStub);
-            }
-            return PutRow::Occupied(there.clone());
-        }
-        self.row_committed(&chain, &row);
-        self.chains.entry(chain).or_default().insert(row.n, row);
-        PutRow::Applied
-    }
-
-    fn shrink_row(&mut self, chain: &ChainId, stub: StoredRow) -> Shrunk {
-        let Some(rows) = self.chains.get_mut(chain) else { return Shrunk::NoSuchRow };
-        match rows.get(&stub.n) {
-            Some(row) if row.attempt == stub.attempt => {
-                rows.insert(stub.n, stub);
-                self.counters.event(Event::StubbedRow);
-                Shrunk::Done
-            }
-            _ => Shrunk::NoSuchRow,
         }
     }
 }

@@ -45,7 +45,7 @@ fn a_fault_that_is_taken_away_leaves_the_faults_of_others_where_they_were() {
     let all = schedule::run(seed, Allowed::All, false).faults;
     let last = *all.last().unwrap();
     let without: BTreeSet<_> = all.iter().copied().filter(|fault| *fault != last).collect();
-    let rest = schedule::run(seed, Allowed::Only(without.clone()), false).faults;
+    let rest = schedule::run(seed, Allowed::Only(without), false).faults;
     // Everything before the last fault happened before it could have any effect.
     assert_eq!(rest, all[..all.len() - 1].to_vec());
 }
