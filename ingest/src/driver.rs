@@ -29,6 +29,9 @@ use crate::streams::Streams;
 /// Attempt ids that may turn out to be taken before the source of randomness is called broken.
 const ATTEMPT_TRIES_MAX: u32 = 3;
 
+/// Chains that a container remembers. A container may see every shard of a large stream in its life.
+const CHAINS_MAX: usize = 256;
+
 /// What can be set.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -176,7 +179,7 @@ impl<O: Objects, L: Ledger, H: Host, S: Streams, F: FileFormat> Ingest<O, L, H, 
             let Decision { state, step } = decision;
             if let Step::Done(done) = step {
                 locked(report).add_tally(&state.tally());
-                locked(&self.remembered).chains.insert(batch.chain.clone(), state.into_memory());
+                self.remember(batch.chain, state.into_memory());
                 return Ok(done.retry_from);
             }
             match self.take(batch, step, report).await {
@@ -199,6 +202,15 @@ impl<O: Objects, L: Ledger, H: Host, S: Streams, F: FileFormat> Ingest<O, L, H, 
             Step::Refuse(refusal) => Err(refusal.into()),
             Step::Done(_) => Err(Refusal::OutOfTurn.into()),
         }
+    }
+
+    fn remember(&self, chain: &ChainId, memory: Memory) {
+        let mut remembered = locked(&self.remembered);
+        if remembered.chains.len() >= CHAINS_MAX && !remembered.chains.contains_key(chain) {
+            // Which one is forgotten costs a read at most.
+            remembered.chains.pop_first();
+        }
+        remembered.chains.insert(chain.clone(), memory);
     }
 
     async fn newest_row(&self, batch: &ShardBatch<'_>) -> Result<Option<Row>, IngestError> {

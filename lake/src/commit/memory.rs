@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::row::Row;
 use crate::ids::RowNumber;
 
-/// How many rows are kept between invocations.
-const ROWS_MAX: usize = 256;
+/// How many rows are kept between invocations: those around the end, where retries and overlaps happen.
+const ROWS_MAX: usize = 32;
 
 /// Rows of one chain that were read or written, and which of them was the newest when it was looked at.
 ///

@@ -55,7 +55,8 @@ impl SequenceNumber {
     /// Divides by `divisor` in place and returns the remainder.
     fn divide(&mut self, divisor: u64) -> u64 {
         let mut remainder = 0_u128;
-        for limb in &mut self.limbs {
+        // Most numbers need half of the limbs or fewer.
+        for limb in self.limbs.iter_mut().skip_while(|limb| **limb == 0) {
             let dividend = (remainder << 64) | u128::from(*limb);
             *limb = (dividend / u128::from(divisor)) as u64;
             remainder = dividend % u128::from(divisor);
