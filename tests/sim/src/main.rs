@@ -149,7 +149,10 @@ fn explain(seed: u64, outcome: &Outcome, brief: bool) {
         return;
     }
     let faults = shrink(seed, &outcome.faults);
-    println!("{} faults, of which these are enough:", outcome.faults.len());
+    match faults.len() {
+        0 => println!("{} faults, none of which is needed: the scene is enough", outcome.faults.len()),
+        needed => println!("{} faults, of which {needed} are needed:", outcome.faults.len()),
+    }
     faults.iter().for_each(|fault| println!("  {fault}"));
     print_timeline(&schedule::run(seed, Allowed::Only(faults.iter().copied().collect()), true));
     let only = if faults.is_empty() { "none".to_owned() } else { list(&faults) };
