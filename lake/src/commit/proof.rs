@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use super::memory::Memory;
-use super::row::{Late, Row};
+use super::row::{Body, Late, Row};
 use crate::ids::{RowNumber, SequenceNumber};
 
 /// What the search wants next for one record.
@@ -52,7 +52,12 @@ impl<'a> Search<'a> {
 
     fn late_lead(&self, record: &SequenceNumber) -> Lead {
         let mut link: Option<Late> = self.tail.late_until();
-        while let Some(late) = link.filter(|late| late.hull.contains(record)) {
+        // Links lead to ever older rows. One that does not is damage, and following it might never end.
+        let mut newer: Option<RowNumber> = None;
+        while let Some(late) =
+            link.filter(|late| late.hull.contains(record) && newer.is_none_or(|newer| late.n < newer))
+        {
+            newer = Some(late.n);
             let Some(row) = self.memory.row(late.n) else { return Lead::Read(late.n) };
             if !reaches(row, record) {
                 // Rows before this one reach even less far.
@@ -70,7 +75,7 @@ impl<'a> Search<'a> {
         let at = self.rows.partition_point(|row| !reaches(row, record));
         let Some(&row) = self.rows.get(at) else { return Lead::Exhausted };
         let below = at.checked_sub(1).and_then(|at| self.rows.get(at)).map(|row| row.n);
-        if row.n == below.map_or(RowNumber::FIRST, RowNumber::next) {
+        if row.n == below.map_or(RowNumber::FIRST, RowNumber::next) || begins_above_the_rows_before(row, record) {
             let covers = row.range().is_some_and(|range| range.contains(record));
             return if covers && !(self.checked)(row.n) { Lead::Check(Arc::clone(row)) } else { Lead::Exhausted };
         }
@@ -88,6 +93,12 @@ impl<'a> Search<'a> {
             }
         }
     }
+}
+
+/// Whether the row by itself shows that no row before it reaches the record: it is not late, so its range begins
+/// above their `to`. That saves the commonest proof, the newest batch again in a cold container, its second read.
+fn begins_above_the_rows_before(row: &Row, record: &SequenceNumber) -> bool {
+    matches!(&row.body, Body::Commit(commit) if !commit.late && commit.range.first().cmp_in_shard(record).is_le())
 }
 
 fn reaches(row: &Row, record: &SequenceNumber) -> bool {
