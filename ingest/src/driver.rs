@@ -115,7 +115,12 @@ impl<O: Objects, L: Ledger, H: Host, S: Streams, F: FileFormat> Ingest<O, L, H, 
         deadline: Timestamp,
         work: impl Future<Output = Result<T, IngestError>> + Unpin,
     ) -> Result<T, IngestError> {
-        let alarm = pin!(self.host.sleep(stop.since(self.host.now())));
+        let now = self.host.now();
+        if now >= stop {
+            // The work would be asked first, and an upload that it begins can land after all.
+            return Err(IngestError::Deadline { now, deadline });
+        }
+        let alarm = pin!(self.host.sleep(stop.since(now)));
         match select(work, alarm).await {
             Either::Left((answer, _)) => answer,
             Either::Right(((), _)) => Err(IngestError::Deadline { now: self.host.now(), deadline }),

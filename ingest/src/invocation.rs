@@ -45,6 +45,11 @@ impl Invocation {
     /// # Errors
     /// Where it is not the event of a Kinesis event source mapping at all.
     pub fn parse(payload: &[u8]) -> Result<Self, IngestError> {
+        if payload.trim_ascii_start().first() == Some(&b'[') {
+            // The types would take an array of their fields' values in place of an object, and so find an event
+            // without records, which succeeds, in what is no event.
+            return Err(IngestError::Malformed { problem: "an array in place of an object".to_owned() });
+        }
         match serde_json::from_slice::<KinesisEvent>(payload) {
             Ok(event) => Ok(Self::from_event(event)),
             Err(_) => Self::salvage(payload),
@@ -155,14 +160,18 @@ fn salvaged_entry(raw: &RawValue) -> Entry {
             .ok()
             .map(|data| Bytes::from(data.0))
     });
-    let undecoded = || kinesis.data.map_or_else(|| raw.get(), |data| data.get());
-    let (original, reason) = match (decoded, place.reason, arrival) {
-        (Some(data), Some(reason), _) => (data, reason),
-        (None, Some(reason), _) => (Bytes::copy_from_slice(undecoded().as_bytes()), reason),
-        (None, None, _) if kinesis.data.is_some() => (Bytes::copy_from_slice(undecoded().as_bytes()), Reason::Base64),
-        (Some(data), None, _) => (data, Reason::RecordMalformed),
-        (None, None, _) => (Bytes::copy_from_slice(raw.get().as_bytes()), Reason::RecordMalformed),
+    let undecoded = kinesis.data.filter(|data| data.get().starts_with('"'));
+    // The text that was to be base64, as it stood in the JSON string: without quotes and escapes. One that spells no
+    // text, and data of another kind, are kept as they were written.
+    let (original, reason) = match (decoded, undecoded) {
+        (Some(data), _) => (data, Reason::RecordMalformed),
+        (None, Some(data)) => {
+            let text = text(Some(data)).unwrap_or_else(|| data.get().into());
+            (Bytes::copy_from_slice(text.as_bytes()), Reason::Base64)
+        }
+        (None, None) => (Bytes::copy_from_slice(raw.get().as_bytes()), Reason::RecordMalformed),
     };
+    let reason = place.reason.unwrap_or(reason);
     Entry {
         stream: text(loose.arn).as_deref().and_then(stream_of_arn),
         shard: place.shard,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::ids::{AttemptId, ChainId, RowNumber, TableName};
+use crate::ids::{AttemptId, ChainId, RowNumber, TableName, Timestamp};
 
 /// The key of an object: segments of `[a-zA-Z0-9_.=-]` between single slashes, none of them `.` or `..`, none
 /// empty, and none beginning with a dot. It is a safe relative path as it stands.
@@ -204,6 +204,15 @@ fn parse_partition(text: &str) -> Option<Partition> {
     let day = fixed(parts.next()?.strip_prefix("day=")?, 2)?;
     let date = NaiveDate::from_ymd_opt(year, month, day)?;
     parts.next().is_none().then_some(Partition::Day(date))
+}
+
+impl Partition {
+    /// The partition of an instant: its date, if it is in one of the years 0 to 9999, which are those that a key has
+    /// room for. What lies beyond is mixed, since a file whose key cannot be read back could never be swept.
+    #[must_use]
+    pub fn of(time: Timestamp) -> Self {
+        time.date().filter(|date| (0..=9999).contains(&date.year())).map_or(Self::Mixed, Self::Day)
+    }
 }
 
 impl fmt::Display for Partition {

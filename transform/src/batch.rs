@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use chrono::NaiveDate;
 use iguazu_lake::ids::{ChainId, ShardId, StreamId, TableName, Timestamp};
 use iguazu_lake::keys::{Area, Partition};
 
@@ -213,23 +212,24 @@ fn conserve(counts: &Counts, written: u64) -> Result<(), FormatError> {
 }
 
 /// Groups rows by date. The dates with the most rows keep a partition of their own, of equal ones the later, and
-/// the others share the mixed one. A time beyond the calendar has no date and is always mixed.
+/// the others share the mixed one. A time beyond the years of a key is always mixed.
 fn partitions<R>(rows: Vec<R>, time: impl Fn(&R) -> Timestamp, dates_max: usize) -> BTreeMap<Partition, Vec<R>> {
-    let mut sizes = BTreeMap::<NaiveDate, usize>::new();
-    for date in rows.iter().filter_map(|row| time(row).date()) {
-        *sizes.entry(date).or_default() += 1;
+    let mut sizes = BTreeMap::<Partition, usize>::new();
+    for row in &rows {
+        *sizes.entry(Partition::of(time(row))).or_default() += 1;
     }
+    sizes.remove(&Partition::Mixed);
     if sizes.len() > dates_max {
-        let mut ranked: Vec<_> = sizes.iter().map(|(&date, &size)| (size, date)).collect();
+        let mut ranked: Vec<_> = sizes.iter().map(|(&day, &size)| (size, day)).collect();
         ranked.sort_unstable();
-        for (_, date) in &ranked[..ranked.len() - dates_max] {
-            sizes.remove(date);
+        for (_, day) in &ranked[..ranked.len() - dates_max] {
+            sizes.remove(day);
         }
     }
     let mut groups = BTreeMap::<_, Vec<R>>::new();
     for row in rows {
-        let own = time(&row).date().filter(|date| sizes.contains_key(date));
-        groups.entry(own.map_or(Partition::Mixed, Partition::Day)).or_default().push(row);
+        let own = Some(Partition::of(time(&row))).filter(|own| sizes.contains_key(own));
+        groups.entry(own.unwrap_or(Partition::Mixed)).or_default().push(row);
     }
     groups
 }
@@ -264,9 +264,17 @@ mod tests {
     }
 
     #[test]
-    fn a_time_beyond_the_calendar_is_mixed() {
-        let groups = partitions(vec![1, 2], |&row| if row == 1 { Timestamp::from_micros(i64::MAX) } else { day(2) }, 8);
-        assert_eq!(groups.into_iter().collect::<Vec<_>>(), [(own(2), vec![2]), (Partition::Mixed, vec![1])]);
+    fn a_time_beyond_the_years_of_a_key_is_mixed() {
+        // The first day after the year 9999, the last before the year 0, and what no calendar has.
+        let beyond =
+            [day(2_932_897), day(-719_529), Timestamp::from_micros(i64::MAX), Timestamp::from_micros(i64::MIN)];
+        for time in beyond {
+            let groups = partitions(vec![1, 2], |&row| if row == 1 { time } else { day(2) }, 8);
+            assert_eq!(groups.into_iter().collect::<Vec<_>>(), [(own(2), vec![2]), (Partition::Mixed, vec![1])]);
+        }
+        for last in [day(2_932_896), day(-719_528)] {
+            assert_ne!(Partition::of(last), Partition::Mixed);
+        }
     }
 
     proptest! {

@@ -83,6 +83,19 @@ struct RowV1 {
     digest: Option<Sha256Sum>,
 }
 
+impl RowV1 {
+    /// Whether it has a field that only a commit has.
+    fn says_what_commits_say(&self) -> bool {
+        let counts = [self.records, self.delivered, self.accepted, self.quarantined];
+        self.late
+            || self.first.is_some()
+            || self.last.is_some()
+            || self.files.is_some()
+            || self.digest.is_some()
+            || counts.iter().any(Option::is_some)
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LateV1 {
@@ -183,11 +196,15 @@ fn body_from_wire(wire: RowV1) -> Result<Body, serde_json::Error> {
     if wire.v != VERSION {
         return Err(serde::de::Error::custom("another version"));
     }
-    let earlier = wire.earlier.map(late_from_wire).transpose()?;
-    let is_commit = matches!(wire.kind, Kind::Commit);
-    if !is_commit && (wire.first.is_some() || wire.files.is_some() || wire.digest.is_some() || wire.late) {
-        return Err(serde::de::Error::custom("fields of a commit in a row of another kind"));
+    let foreign = match wire.kind {
+        Kind::Commit => false,
+        Kind::Closed => wire.says_what_commits_say(),
+        Kind::Stub => wire.says_what_commits_say() || wire.earlier.is_some(),
+    };
+    if foreign {
+        return Err(serde::de::Error::custom("a row of this kind has fields of another kind"));
     }
+    let earlier = wire.earlier.map(late_from_wire).transpose()?;
     match wire.kind {
         Kind::Closed => Ok(Body::Closed(Closed { to: wire.to, earlier })),
         Kind::Stub => Ok(Body::Stub(Stub { to: wire.to })),
@@ -196,7 +213,7 @@ fn body_from_wire(wire: RowV1) -> Result<Body, serde_json::Error> {
             to: present("to", wire.to)?,
             late: wire.late,
             earlier,
-            files: present("files", wire.files)?.into_iter().map(file_from_wire).collect(),
+            files: present("files", wire.files)?.into_iter().map(file_from_wire).collect::<Result<_, _>>()?,
             counts: Counts {
                 records: present("records", wire.records)?,
                 delivered: present("delivered", wire.delivered)?,
@@ -242,13 +259,16 @@ fn file_to_wire(file: &FileEntry) -> FileV1 {
     }
 }
 
-fn file_from_wire(wire: FileV1) -> FileEntry {
-    FileEntry {
+fn file_from_wire(wire: FileV1) -> Result<FileEntry, serde_json::Error> {
+    if wire.min.is_some() != wire.max.is_some() {
+        return Err(serde::de::Error::custom("an interval of event times has one end"));
+    }
+    Ok(FileEntry {
         area: wire.t.map_or(Area::Quarantine, Area::Raw),
         partition: wire.d.map_or(Partition::Mixed, Partition::Day),
         rows: wire.rows,
         bytes: wire.bytes,
         event_time: wire.min.zip(wire.max),
         sha256: wire.sha256,
-    }
+    })
 }

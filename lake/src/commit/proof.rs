@@ -52,7 +52,12 @@ impl<'a> Search<'a> {
 
     fn late_lead(&self, record: &SequenceNumber) -> Lead {
         let mut link: Option<Late> = self.tail.late_until();
-        while let Some(late) = link.filter(|late| late.hull.contains(record)) {
+        // Links lead to ever older rows. One that does not is damage, and following it might never end.
+        let mut newer: Option<RowNumber> = None;
+        while let Some(late) =
+            link.filter(|late| late.hull.contains(record) && newer.is_none_or(|newer| late.n < newer))
+        {
+            newer = Some(late.n);
             let Some(row) = self.memory.row(late.n) else { return Lead::Read(late.n) };
             if !reaches(row, record) {
                 // Rows before this one reach even less far.
@@ -71,7 +76,8 @@ impl<'a> Search<'a> {
         let Some(&row) = self.rows.get(at) else { return Lead::Exhausted };
         let covers = row.range().is_some_and(|range| range.contains(record));
         let below = at.checked_sub(1).and_then(|at| self.rows.get(at)).map(|row| row.n);
-        // A row in order begins above everything before it: if it covers the record, no earlier row reaches it.
+        // A row in order begins above everything before it: if it covers the record, no earlier row reaches it. That
+        // saves the commonest proof, the newest batch again in a cold container, its second read.
         let is_first = (covers && !row.is_late()) || row.n == below.map_or(RowNumber::FIRST, RowNumber::next);
         if is_first {
             return if covers && !(self.checked)(row.n) { Lead::Check(Arc::clone(row)) } else { Lead::Exhausted };
