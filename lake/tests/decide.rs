@@ -3,7 +3,7 @@
 //! The model knows which row holds which record and works a row's `to`, `late` and `earlier` out by looking at all
 //! rows before it. `decide` knows only what it read; what it commits must be what the model would have written.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops where its own assumptions fail")]
+#![expect(clippy::unwrap_used, reason = "a test stops where its own assumptions fail")]
 
 use std::collections::BTreeSet;
 
@@ -298,7 +298,7 @@ fn lanes_that_interleave_commit_late_and_are_found_by_their_links() {
     let mut model = Model::of(&[&[1, 2]]);
     let odd = run(&mut model, &[3, 5, 7, 9], Memory::default());
     assert_trace(&odd, &["newest: 0", "put row 1: [3, 5, 7, 9]"]);
-    let even = run(&mut model, &[4, 6, 8, 10], odd.memory.clone());
+    let even = run(&mut model, &[4, 6, 8, 10], odd.memory);
     // Row 1 covers 4, 6 and 8 and has to be asked.
     assert_trace(&even, &["ids of row 1", "put row 2: [4, 6, 8, 10]"]);
     assert_eq!(even.tally.committed_late, 3);
