@@ -8,6 +8,12 @@ PYTHON ?= python3
 # How many schedules `make sim` runs, and from which seed on.
 SEEDS ?= 200000
 FIRST ?= 0
+FUZZ_SECONDS ?= 60
+# Coverage instrumentation on the stable toolchain. The target is named so that build scripts go without it.
+SANCOV = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+  -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 SIM = $(CARGO) run --quiet --locked -p iguazu-sim --bin iguazu-sim --
 
 .PHONY: help
@@ -24,7 +30,7 @@ test: venv test-crates test-sim sim-controls bench ## Passes every test; install
 	@echo "make test: everything passed"
 
 .PHONY: test-crates
-test-crates: venv ## Unit, property, golden and conformance tests, and the fuzz corpora for a bounded count
+test-crates: venv ## Unit, property, golden and conformance tests, and the fuzz corpora for a bounded number of inputs
 	$(CARGO) test --locked --workspace --all-features
 
 .PHONY: test-sim
@@ -46,6 +52,15 @@ sim-controls: ## Shows the first seed that catches each negative control and eac
 .PHONY: bench
 bench: ## Counts the requests of a commit, for a warm and a cold container
 	$(CARGO) run --quiet --locked -p iguazu-sim --bin bench-commit
+
+.PHONY: fuzz
+fuzz: ## Fuzzes each target with libFuzzer for FUZZ_SECONDS (default 60); needs a C++ compiler, and builds for minutes at first
+	cd tests/fuzz/libfuzzer && CARGO_TARGET_DIR=target RUSTFLAGS="$(SANCOV)" $(CARGO) build --locked --target $(HOST)
+	cd tests/fuzz/libfuzzer && for target in invocation kpl; do \
+	  mkdir -p target/found/$$target && \
+	  target/$(HOST)/debug/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -seed=1 \
+	    -artifact_prefix=target/found/ target/found/$$target ../corpus/$$target || exit 1; \
+	done
 
 .PHONY: venv
 venv: .venv/installed ## Installs the S3 stand-in of the conformance tests into .venv

@@ -42,12 +42,12 @@ fn bounded(target: &str, runs: usize, length_max: usize, check: fn(&[u8])) {
 
 #[test]
 fn mutated_invocations_hold_what_must_hold_for_any_input() {
-    bounded("invocation", 1_000, 16 << 10, iguazu_fuzz::invocation);
+    bounded("invocation", 3_000, 16 << 10, iguazu_fuzz::invocation);
 }
 
 #[test]
 fn mutated_records_hold_what_must_hold_for_any_input() {
-    bounded("kpl", 1_000, 8 << 10, iguazu_fuzz::kpl);
+    bounded("kpl", 3_000, 8 << 10, iguazu_fuzz::kpl);
 }
 
 #[test]
