@@ -1,5 +1,6 @@
 //! The Lambda function: clients, cold start, and the loop that hands invocations to the driver.
 
+mod environment;
 mod kinesis;
 pub mod mapping;
 
@@ -17,6 +18,7 @@ use iguazu_transform::Parquet;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
+use self::environment::Environment;
 use self::kinesis::KinesisStreams;
 use crate::config::Config;
 use crate::driver::{Handled, Ingest};
@@ -38,17 +40,13 @@ struct Function {
 /// # Errors
 /// Where the configuration is wrong or the runtime API fails.
 pub fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
-    let variables: Vec<_> = std::env::vars().collect();
-    let mut config = Config::from_variables(&variables, &"events".parse()?)?;
-    let name = variables.iter().find(|(name, _)| name == "AWS_LAMBDA_FUNCTION_NAME").map(|(_, name)| name.clone());
-    let name = name.unwrap_or_else(|| "iguazu-ingest".to_owned());
+    let Environment { mut config, function } = Environment::read(&"events".parse()?)?;
     init_logs(&config.log);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let shared = aws_config::defaults(BehaviorVersion::latest()).load().await;
-        config.settings.partial_responses = mapping::check(&aws_sdk_lambda::Client::new(&shared), &name).await;
-        let function = Arc::new(Function::new(config, name, &shared));
+        config.settings.partial_responses = mapping::check(&aws_sdk_lambda::Client::new(&shared), &function).await;
+        let function = Arc::new(Function::new(config, function, &shared));
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
             let function = Arc::clone(&function);
             async move { function.invoke(event).await }
@@ -97,7 +95,8 @@ impl Function {
 }
 
 /// An error with all its causes, for the log and for Lambda's answer.
-fn chain_of(error: &IngestError) -> String {
+#[must_use]
+pub fn chain_of(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
