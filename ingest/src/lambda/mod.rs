@@ -8,6 +8,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
 use aws_lambda_events::streams::KinesisEventResponse;
 use iguazu_lake::adapters::aws::{CallLimits, DynamoLedger, S3Objects};
 use iguazu_lake::adapters::system::SystemHost;
@@ -45,7 +46,8 @@ pub fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let shared = aws_config::defaults(BehaviorVersion::latest()).load().await;
-        config.settings.partial_responses = mapping::check(&aws_sdk_lambda::Client::new(&shared), &function).await;
+        let lambda = aws_sdk_lambda::Client::new(&shared);
+        config.settings.partial_responses = mapping::check(&lambda, &function, &SystemHost).await;
         let function = Arc::new(Function::new(config, function, &shared));
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
             let function = Arc::clone(&function);
@@ -72,7 +74,10 @@ impl Function {
         let dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb.build());
         let objects = S3Objects::new(s3, config.bucket, KeyPrefix::everything());
         let ledger = DynamoLedger::new(dynamodb, config.ledger_table);
-        let streams = KinesisStreams::new(aws_sdk_kinesis::Client::new(shared));
+        let kinesis = aws_sdk_kinesis::config::Builder::from(shared)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(limits.timeouts());
+        let streams = KinesisStreams::new(aws_sdk_kinesis::Client::from_conf(kinesis.build()));
         let handler = Ingest::new(objects, ledger, SystemHost, streams, Parquet, config.settings);
         Self { handler, name, metrics_namespace: config.metrics_namespace }
     }
