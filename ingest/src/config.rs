@@ -14,7 +14,8 @@ use iguazu_transform::Limits;
 
 use crate::driver::Settings;
 
-const PREFIX: &str = "IGUAZU_";
+/// What the names of our variables begin with.
+pub(crate) const PREFIX: &str = "IGUAZU_";
 
 /// The variables, with what each is for and its default.
 pub const VARIABLES: &[(&str, &str)] = &[
@@ -80,10 +81,6 @@ impl Reader<'_> {
         String::new()
     }
 
-    fn text(&self, name: &'static str, default: &str) -> String {
-        self.variables.get(name).map_or(default, |value| *value).to_owned()
-    }
-
     fn parsed<T: FromStr>(&mut self, name: &'static str, default: T, expected: &str, valid: fn(&T) -> bool) -> T {
         let Some(text) = self.variables.get(name).copied() else { return default };
         match text.parse().ok().filter(valid) {
@@ -108,7 +105,12 @@ impl Config {
         let config = Self {
             bucket: reader.required("IGUAZU_BUCKET", "the name of the lake's S3 bucket"),
             ledger_table: reader.required("IGUAZU_LEDGER_TABLE", "the name of the ledger's DynamoDB table"),
-            metrics_namespace: reader.text("IGUAZU_METRICS_NAMESPACE", "Iguazu"),
+            metrics_namespace: reader.parsed(
+                "IGUAZU_METRICS_NAMESPACE",
+                "Iguazu".to_owned(),
+                "1 to 255 of [A-Za-z0-9._/#: -], beginning with a letter or digit and not with AWS/",
+                |namespace| is_namespace(namespace),
+            ),
             log: reader.parsed("IGUAZU_LOG", "info".to_owned(), "error, warn, info, debug or trace", |level| {
                 ["error", "warn", "info", "debug", "trace"].contains(&level.as_str())
             }),
@@ -136,6 +138,14 @@ impl Config {
         };
         if reader.problems.is_empty() { Ok(config) } else { Err(ConfigError { problems: reader.problems }) }
     }
+}
+
+/// Whether metrics may go under this name. CloudWatch drops those under another where nobody sees it, and keeps `AWS/`
+/// for itself.
+fn is_namespace(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._/#: -".contains(&byte);
+    let begins = text.starts_with(|first: char| first.is_ascii_alphanumeric()) && !text.starts_with("AWS/");
+    begins && text.len() <= 255 && text.bytes().all(allowed)
 }
 
 impl Reader<'_> {
@@ -175,15 +185,17 @@ mod tests {
             ("IGUAZU_TABLE", "Events"),
             ("IGUAZU_OUTPUT_MIB_MAX", "0"),
             ("IGUAZU_LOG", "loud"),
+            ("IGUAZU_METRICS_NAMESPACE", ""),
             ("IGUAZU_BUKKET", "lake"),
         ])
         .unwrap_err();
-        assert_eq!(problems.len(), 6, "{problems:?}");
+        assert_eq!(problems.len(), 7, "{problems:?}");
         assert!(problems[0].starts_with("IGUAZU_BUKKET is not known: expected one of IGUAZU_BUCKET, "));
         assert_eq!(problems[1], "IGUAZU_BUCKET is empty: expected the name of the lake's S3 bucket");
         assert_eq!(problems[2], "IGUAZU_LEDGER_TABLE is not set: expected the name of the ledger's DynamoDB table");
-        assert_eq!(problems[3], "IGUAZU_LOG is \"loud\": expected error, warn, info, debug or trace");
-        assert_eq!(problems[4], "IGUAZU_TABLE is \"Events\": expected a lower-case letter, then up to 63 of [a-z0-9_]");
-        assert_eq!(problems[5], "IGUAZU_OUTPUT_MIB_MAX is \"0\": expected 1 to 1024 (MiB)");
+        assert!(problems[3].starts_with("IGUAZU_METRICS_NAMESPACE is \"\": expected 1 to 255 of "));
+        assert_eq!(problems[4], "IGUAZU_LOG is \"loud\": expected error, warn, info, debug or trace");
+        assert_eq!(problems[5], "IGUAZU_TABLE is \"Events\": expected a lower-case letter, then up to 63 of [a-z0-9_]");
+        assert_eq!(problems[6], "IGUAZU_OUTPUT_MIB_MAX is \"0\": expected 1 to 1024 (MiB)");
     }
 }

@@ -3,8 +3,13 @@
 //! Nothing is lost under any mapping, but some make every commit a conflict or need an operator's attention, and
 //! one setting decides whether a partial answer may be given at all.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::FunctionResponseType;
+use futures_util::future::{Either, select};
+use iguazu_lake::host::Host;
 
 /// What matters of an event source mapping.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +39,14 @@ pub fn partial_responses(mappings: &[Mapping]) -> bool {
 #[must_use]
 pub fn warnings(mappings: &[Mapping]) -> Vec<String> {
     let mut warnings = Vec::new();
+    if mappings.is_empty() {
+        warnings.push(
+            "no Kinesis mapping of this function was found, so no partial answers are given: a batch beyond the budget \
+             fails as a whole after its first part is committed; map the stream to the function itself, not to an \
+             alias or a version of it"
+                .to_owned(),
+        );
+    }
     for (at, mapping) in mappings.iter().enumerate() {
         let Mapping { stream_arn, parallelization_factor: factor, .. } = mapping;
         if *factor != 1 {
@@ -64,9 +77,26 @@ pub fn warnings(mappings: &[Mapping]) -> Vec<String> {
     warnings
 }
 
+/// How long the look may take. Lambda gives a cold start 10 s in all, and a function in a network without a way to
+/// Lambda's API would spend more than that on a question whose answer it can do without.
+const LOOK_MAX: Duration = Duration::from_secs(3);
+
 /// Asks Lambda for the function's mappings, warns of what is wrong with them, and says whether partial answers may
 /// be given. Without an answer they are not, and that is warned of as well.
-pub(super) async fn check(client: &Client, function: &str) -> bool {
+pub(super) async fn check(client: &Client, function: &str, host: &impl Host) -> bool {
+    match select(pin!(look(client, function)), pin!(host.sleep(LOOK_MAX))).await {
+        Either::Left((partial, _)) => partial,
+        Either::Right(_) => {
+            tracing::warn!(
+                "the event source mappings of this function were not told within {LOOK_MAX:?}, so no partial answers \
+                 are given: let the function reach the API of Lambda"
+            );
+            false
+        }
+    }
+}
+
+async fn look(client: &Client, function: &str) -> bool {
     let mut mappings = Vec::new();
     let mut pages = client.list_event_source_mappings().function_name(function).into_paginator().items().send();
     while let Some(page) = pages.next().await {
@@ -133,6 +163,7 @@ mod tests {
         assert_eq!(warned(Mapping { record_age_max_seconds: 60, ..sound() }), 1);
         assert_eq!(warned(Mapping { retries_max: 5, has_failure_destination: true, ..sound() }), 0);
         assert_eq!(warnings(&[sound(), sound()]).len(), 1);
+        assert_eq!(warnings(&[]).len(), 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The Lambda function: clients, cold start, and the loop that hands invocations to the driver.
 
+mod environment;
 mod kinesis;
 pub mod mapping;
 
@@ -7,6 +8,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
 use aws_lambda_events::streams::KinesisEventResponse;
 use iguazu_lake::adapters::aws::{CallLimits, DynamoLedger, S3Objects};
 use iguazu_lake::adapters::system::SystemHost;
@@ -15,8 +17,10 @@ use iguazu_lake::ids::Timestamp;
 use iguazu_lake::keys::KeyPrefix;
 use iguazu_transform::Parquet;
 use lambda_runtime::{LambdaEvent, service_fn};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use self::environment::Environment;
 use self::kinesis::KinesisStreams;
 use crate::config::Config;
 use crate::driver::{Handled, Ingest};
@@ -38,18 +42,16 @@ struct Function {
 /// # Errors
 /// Where the configuration is wrong or the runtime API fails.
 pub fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
-    let variables: Vec<_> = std::env::vars().collect();
-    let mut config = Config::from_variables(&variables, &"events".parse()?)?;
-    let name = variables.iter().find(|(name, _)| name == "AWS_LAMBDA_FUNCTION_NAME").map(|(_, name)| name.clone());
-    let name = name.unwrap_or_else(|| "iguazu-ingest".to_owned());
+    let Environment { mut config, function } = Environment::read(&"events".parse()?)?;
     init_logs(&config.log);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let shared = aws_config::defaults(BehaviorVersion::latest()).load().await;
-        config.settings.partial_responses = mapping::check(&aws_sdk_lambda::Client::new(&shared), &name).await;
-        let function = Arc::new(Function::new(config, name, &shared));
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let lambda = aws_sdk_lambda::Client::new(&shared);
+        config.settings.partial_responses = mapping::check(&lambda, &function, &SystemHost).await;
+        log_start(&config, &function, &shared);
+        let function = Arc::new(Function::new(config, function, &shared));
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Body>| {
             let function = Arc::clone(&function);
             async move { function.invoke(event).await }
         }))
@@ -57,12 +59,46 @@ pub fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     })
 }
 
+/// Logs as JSON. The level is that of our own crates. What they build on logs warnings at most: at `trace` the
+/// runtime of Lambda would log whole payloads.
 fn init_logs(level: &str) {
+    let others = if level == "error" { "error" } else { "warn" };
+    // The runtime logs each failed invocation a second time there, without its causes.
+    let filter = format!("{others},iguazu={level},lambda_runtime::layers::panic=off");
     tracing_subscriber::fmt()
         .json()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(format!("{level},aws=warn,hyper=warn")))
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_current_span(false)
         .init();
+}
+
+/// Logs what is in force, so that nobody has to guess it from defaults.
+fn log_start(config: &Config, function: &str, shared: &aws_config::SdkConfig) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        function,
+        region = shared.region().map_or("none", |region| region.as_ref()),
+        bucket = config.bucket,
+        s3_path_style = config.s3_path_style,
+        ledger_table = config.ledger_table,
+        table = %config.settings.table,
+        output_mib_max = config.settings.output_bytes_max >> 20,
+        deadline_margin_ms = u64::try_from(config.settings.deadline_margin.as_millis()).unwrap_or(u64::MAX),
+        metrics_namespace = config.metrics_namespace,
+        log = config.log,
+        partial_responses = config.settings.partial_responses,
+        "started"
+    );
+}
+
+/// A payload. One that is no JSON gets here too: the runtime would answer it by itself, without a log line and a
+/// metric of ours.
+struct Body(Result<Box<RawValue>, String>);
+
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Box::<RawValue>::deserialize(deserializer).map_err(|error| error.to_string())))
+    }
 }
 
 impl Function {
@@ -74,15 +110,22 @@ impl Function {
         let dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb.build());
         let objects = S3Objects::new(s3, config.bucket, KeyPrefix::everything());
         let ledger = DynamoLedger::new(dynamodb, config.ledger_table);
-        let streams = KinesisStreams::new(aws_sdk_kinesis::Client::new(shared));
+        let kinesis = aws_sdk_kinesis::config::Builder::from(shared)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(limits.timeouts());
+        let streams = KinesisStreams::new(aws_sdk_kinesis::Client::from_conf(kinesis.build()));
         let handler = Ingest::new(objects, ledger, SystemHost, streams, Parquet, config.settings);
         Self { handler, name, metrics_namespace: config.metrics_namespace }
     }
 
-    async fn invoke(&self, event: LambdaEvent<Box<RawValue>>) -> Result<KinesisEventResponse, Failure> {
+    async fn invoke(&self, event: LambdaEvent<Body>) -> Result<KinesisEventResponse, Failure> {
         let request = event.context.request_id.as_str();
         let deadline = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
-        let Handled { answer, report } = match Invocation::parse(event.payload.get().as_bytes()) {
+        let invocation = match &event.payload.0 {
+            Ok(payload) => Invocation::parse(payload.get().as_bytes()),
+            Err(problem) => Err(IngestError::Malformed { problem: format!("it is not JSON: {problem}") }),
+        };
+        let Handled { answer, report } = match invocation {
             Ok(invocation) => self.handler.handle(invocation, deadline).await,
             Err(error) => Handled { answer: Err(error), report: Report::default() },
         };
@@ -97,7 +140,8 @@ impl Function {
 }
 
 /// An error with all its causes, for the log and for Lambda's answer.
-fn chain_of(error: &IngestError) -> String {
+#[must_use]
+pub fn chain_of(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -21,6 +21,7 @@ pub mod objects;
 pub mod race;
 pub mod samples;
 pub mod several;
+pub mod stand_ins;
 pub mod wire;
 
 pub use ledger::ledger_suite;

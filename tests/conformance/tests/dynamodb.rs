@@ -3,68 +3,26 @@
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "these are tests: a panic is a finding, and the stand-in runs in a task"
+    reason = "these are tests: a panic is a finding, and silence is told by a time-out"
 )]
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use iguazu_conformance::ledger_suite;
 use iguazu_conformance::race::{RACERS, ROUNDS, at_once};
 use iguazu_conformance::samples::{row, shard};
+use iguazu_conformance::stand_ins::{dynamodb, dynamodb_client, make_table};
 use iguazu_conformance::wire::{Loss, Wire};
 use iguazu_lake::adapters::aws::{CallLimits, DynamoLedger};
 use iguazu_lake::chain::{Appended, verdict};
 use iguazu_lake::ids::RowNumber;
 use iguazu_lake::ports::{Ledger, PortError, PutRow, Shrunk, StoredRow};
 
-/// A client of the store at an address, which reads nothing from the machine's own configuration.
-fn client(address: SocketAddr, limits: CallLimits) -> Client {
-    let config = aws_sdk_dynamodb::config::Builder::new()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .endpoint_url(format!("http://{address}"));
-    Client::from_conf(limits.dynamodb(config).build())
-}
-
-/// A stand-in for DynamoDB in this process, gone with the runtime.
-async fn stand_in() -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let database = dynoxide::Database::memory().unwrap();
-    tokio::spawn(dynoxide::server::serve_on(listener, database));
-    address
-}
-
-/// Makes the table as a deployment does.
-async fn make_table(client: &Client, table: &str) {
-    let text = |name: &str| {
-        AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build().unwrap()
-    };
-    let part = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
-    client
-        .create_table()
-        .table_name(table)
-        .attribute_definitions(text("chain"))
-        .attribute_definitions(text("n"))
-        .key_schema(part("chain", KeyType::Hash))
-        .key_schema(part("n", KeyType::Range))
-        .billing_mode(BillingMode::PayPerRequest)
-        .send()
-        .await
-        .unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_stand_in_is_atomic() {
-    let client = client(stand_in().await, CallLimits::default());
+    let client = dynamodb_client(dynamodb().await, CallLimits::default());
     make_table(&client, "ledger").await;
     for round in 0..ROUNDS {
         let answers = at_once(RACERS, |_| {
@@ -83,7 +41,7 @@ async fn the_stand_in_is_atomic() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_dynamodb_ledger_passes_the_suite() {
-    let client = client(stand_in().await, CallLimits::default());
+    let client = dynamodb_client(dynamodb().await, CallLimits::default());
     let tables = AtomicUsize::new(0);
     ledger_suite(|| async {
         let table = format!("ledger-{}", tables.fetch_add(1, Ordering::Relaxed));
@@ -95,10 +53,10 @@ async fn the_dynamodb_ledger_passes_the_suite() {
 
 /// A ledger behind a wire that can be cut.
 async fn wired() -> (DynamoLedger, Wire) {
-    let store = stand_in().await;
-    make_table(&client(store, CallLimits::default()), "ledger").await;
+    let store = dynamodb().await;
+    make_table(&dynamodb_client(store, CallLimits::default()), "ledger").await;
     let wire = Wire::to(store).await;
-    (DynamoLedger::new(client(wire.address, CallLimits::default()), "ledger"), wire)
+    (DynamoLedger::new(dynamodb_client(wire.address, CallLimits::default()), "ledger"), wire)
 }
 
 fn assert_maybe_applied<T: std::fmt::Debug>(answer: Result<T, PortError>) {
@@ -157,7 +115,7 @@ async fn every_change_whose_reply_is_lost_is_maybe_applied_and_no_read_is() {
 async fn a_connection_that_was_never_made_has_applied_nothing() {
     // A port that was free a moment ago, so nobody listens there.
     let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let ledger = DynamoLedger::new(client(nobody, CallLimits::default()), "ledger");
+    let ledger = DynamoLedger::new(dynamodb_client(nobody, CallLimits::default()), "ledger");
     let error = ledger.put_if_absent(&shard(), &row(0, 1)).await.unwrap_err();
     assert!(matches!(&error, PortError::NotApplied(fault) if fault.retryable), "{error}");
 }
@@ -167,7 +125,7 @@ async fn a_store_that_does_not_answer_is_given_up_after_one_try() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let short = Duration::from_millis(200);
     let limits = CallLimits { connect: short, read: short, attempt: short };
-    let ledger = DynamoLedger::new(client(silent.local_addr().unwrap(), limits), "ledger");
+    let ledger = DynamoLedger::new(dynamodb_client(silent.local_addr().unwrap(), limits), "ledger");
     assert_maybe_applied(ledger.put_if_absent(&shard(), &row(0, 1)).await);
     drop(silent.accept().await.unwrap());
     let again = tokio::time::timeout(short, silent.accept()).await;
@@ -176,8 +134,8 @@ async fn a_store_that_does_not_answer_is_given_up_after_one_try() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_service_refuses_has_applied_nothing_and_is_lasting() {
-    let store = stand_in().await;
-    let client = client(store, CallLimits::default());
+    let store = dynamodb().await;
+    let client = dynamodb_client(store, CallLimits::default());
     make_table(&client, "ledger").await;
     let too_large = StoredRow { body: "x".repeat(410_000), ..row(0, 1) };
     let refused = [

@@ -1,74 +1,27 @@
 //! The S3 objects pass the suite against a stand-in, and tell the truth about replies that are lost.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "these are tests: a panic is a finding")]
+#![expect(clippy::unwrap_used, reason = "these are tests: a panic is a finding")]
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use bytes::Bytes;
 use iguazu_conformance::objects_suite;
 use iguazu_conformance::race::{RACERS, ROUNDS, at_once};
 use iguazu_conformance::samples::{key, prefix};
+use iguazu_conformance::stand_ins::{S3StandIn, s3_client};
 use iguazu_conformance::wire::{Loss, Wire};
-use iguazu_lake::adapters::aws::{CallLimits, S3Objects};
+use iguazu_lake::adapters::aws::S3Objects;
 use iguazu_lake::keys::KeyPrefix;
 use iguazu_lake::ports::{Objects, PortError, PutIfAbsent, PutIfMatch};
 
-/// A stand-in for S3 in a process of its own. It ends when its standard input does, so it outlives neither its
-/// owner nor this process, however that ends.
-struct StandIn {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl StandIn {
-    fn start() -> Self {
-        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let python = package.join("../../.venv/bin/python");
-        assert!(python.exists(), "the S3 stand-in is not installed: run `make venv`");
-        let mut process = Command::new(python)
-            .arg(package.join("s3_stand_in.py"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the S3 stand-in starts");
-        let mut port = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut port).unwrap();
-        let port = port.trim().parse().expect("the S3 stand-in says its port; if it does not, run `make venv` again");
-        Self { process, address: SocketAddr::from(([127, 0, 0, 1], port)) }
-    }
-}
-
-impl Drop for StandIn {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// One for all tests, each of which has a bucket of its own. A static is never dropped: its input ends with us.
-static STAND_IN: LazyLock<StandIn> = LazyLock::new(StandIn::start);
-
-/// A client of the store at an address, which reads nothing from the machine's own configuration.
-fn client(address: SocketAddr) -> Client {
-    let config = aws_sdk_s3::config::Builder::new()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .endpoint_url(format!("http://{address}"))
-        .force_path_style(true);
-    Client::from_conf(CallLimits::default().s3(config).build())
-}
+static STAND_IN: LazyLock<S3StandIn> = LazyLock::new(S3StandIn::start);
 
 /// A client of the stand-in and a bucket that is there.
 async fn with_bucket(bucket: &str) -> Client {
-    let client = client(STAND_IN.address);
+    let client = s3_client(STAND_IN.address);
     client.create_bucket().bucket(bucket).send().await.unwrap();
     client
 }
@@ -115,7 +68,7 @@ async fn what_is_no_key_of_ours_is_left_out_of_lists() {
 async fn wired(bucket: &str) -> (S3Objects, Wire) {
     with_bucket(bucket).await;
     let wire = Wire::to(STAND_IN.address).await;
-    (S3Objects::new(client(wire.address), bucket, KeyPrefix::everything()), wire)
+    (S3Objects::new(s3_client(wire.address), bucket, KeyPrefix::everything()), wire)
 }
 
 fn assert_maybe_applied<T: std::fmt::Debug>(answer: Result<T, PortError>) {
@@ -157,14 +110,14 @@ async fn a_lost_request_is_maybe_applied_too_and_the_next_call_does_it() {
 async fn a_connection_that_was_never_made_has_applied_nothing() {
     // A port that was free a moment ago, so nobody listens there.
     let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let objects = S3Objects::new(client(nobody), "bucket", KeyPrefix::everything());
+    let objects = S3Objects::new(s3_client(nobody), "bucket", KeyPrefix::everything());
     let error = objects.put(&key("k"), CONTENT).await.unwrap_err();
     assert!(matches!(&error, PortError::NotApplied(fault) if fault.retryable), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bucket_that_is_missing_is_an_error_and_not_an_absent_object() {
-    let objects = S3Objects::new(client(STAND_IN.address), "missing", KeyPrefix::everything());
+    let objects = S3Objects::new(s3_client(STAND_IN.address), "missing", KeyPrefix::everything());
     let etag = iguazu_lake::ports::ETag("\"0\"".into());
     let answers = [
         objects.get(&key("k")).await.map(drop),

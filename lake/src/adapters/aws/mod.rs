@@ -38,7 +38,9 @@ impl Default for CallLimits {
 }
 
 impl CallLimits {
-    fn timeouts(&self) -> TimeoutConfig {
+    /// The limits as the SDK takes them, for a client of another service.
+    #[must_use]
+    pub fn timeouts(&self) -> TimeoutConfig {
         TimeoutConfig::builder()
             .connect_timeout(self.connect)
             .read_timeout(self.read)
