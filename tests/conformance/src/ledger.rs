@@ -297,6 +297,8 @@ pub async fn a_reader_of_a_growing_chain_sees_no_gap<L: Ledger + 'static>(ledger
                 assert!((0..).zip(&rows).all(|(n, row)| row.n.get() == n), "a gap in {rows:?}");
                 assert!(rows.len() as u64 >= newest && newest >= seen as u64, "a read forgot what one before it saw");
                 seen = rows.len();
+                // An adapter that never waits would keep the writer from its turn for ever.
+                tokio::task::yield_now().await;
             }
         }
     });
