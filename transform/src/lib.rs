@@ -21,6 +21,7 @@
 
 pub mod batch;
 mod compression;
+pub mod contract;
 pub mod event;
 pub mod format;
 pub mod kpl;
