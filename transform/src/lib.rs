@@ -21,24 +21,28 @@
 
 pub mod batch;
 mod compression;
+mod columns;
 pub mod contract;
-pub mod event;
+pub mod decode;
 pub mod format;
+pub mod json;
+mod layout;
 pub mod kpl;
 pub mod limits;
 pub mod parquet;
 pub mod reason;
 pub mod record;
 pub mod rows;
-mod scan;
-mod time;
 pub mod unpack;
+pub mod value;
 
 pub use batch::{Batch, Counts, Output, OutputFile, Pushed, Source};
-pub use event::Event;
+pub use contract::Contract;
+pub use decode::{Catalog, CatalogError};
 pub use format::{FileFormat, FormatError};
 pub use limits::Limits;
 pub use parquet::Parquet;
 pub use reason::Reason;
 pub use record::{Payload, Record};
-pub use rows::{CONTRACT_VERSION, EventRow, QuarantineRow};
+pub use rows::{QuarantineRow, Rows};
+pub use value::Secrets;

@@ -29,6 +29,9 @@ pub struct SequenceNumber {
 }
 
 impl SequenceNumber {
+    /// Digits that every number's text fits.
+    pub const DIGITS_MAX: usize = LIMBS * LIMB_DIGITS;
+
     /// The order of two numbers of the same shard.
     #[must_use]
     pub fn cmp_in_shard(&self, other: &Self) -> Ordering {
@@ -43,7 +46,7 @@ impl SequenceNumber {
 
     /// The number in decimal digits, at the end of a buffer that every number fits.
     #[must_use]
-    pub fn encode<'b>(&self, buffer: &'b mut [u8; LIMBS * LIMB_DIGITS]) -> &'b str {
+    pub fn encode<'b>(&self, buffer: &'b mut [u8; Self::DIGITS_MAX]) -> &'b str {
         for (digits, &limb) in buffer.chunks_exact_mut(LIMB_DIGITS).zip(&self.limbs) {
             let mut rest = limb;
             for pair in digits.rchunks_mut(2) {
@@ -101,7 +104,7 @@ impl FromStr for SequenceNumber {
 
 impl fmt::Display for SequenceNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.encode(&mut [0; LIMBS * LIMB_DIGITS]))
+        f.write_str(self.encode(&mut [0; Self::DIGITS_MAX]))
     }
 }
 
@@ -229,7 +232,7 @@ impl SequenceSet {
     #[must_use]
     pub fn digest_of(numbers: &[SequenceNumber]) -> Sha256Sum {
         let mut hash = Sha256::new();
-        let mut buffer = [0; LIMBS * LIMB_DIGITS];
+        let mut buffer = [0; SequenceNumber::DIGITS_MAX];
         for number in numbers {
             hash.update(number.encode(&mut buffer));
             hash.update(b"\n");
