@@ -1,106 +1,20 @@
-//! RFC 3339 times, read strictly and exactly.
-//!
-//! Read by hand because the calendar library drops digits beyond nanoseconds without a word, takes forms that are
-//! not RFC 3339, and folds leap seconds. Rules:
-//! - `T` and `Z` may be lower case, as the RFC has it; a space in place of `T` may not stand.
-//! - Digits beyond microseconds must be zeros: nothing is rounded or cut.
-//! - A leap second (`:60`) is refused under a code of its own. A count of microseconds has no instant for it, and
-//!   to move it into a neighbouring second would alter what the event says.
+//! The time of an event by the built-in contract: RFC 3339, under the reasons of its own.
 
-use chrono::NaiveDate;
 use iguazu_lake::ids::Timestamp;
 
 use crate::reason::Reason;
+use crate::value::{Misfit, rfc3339};
 
 /// The instant of a text.
 ///
 /// # Errors
 /// Where the text has another form, is on no calendar, is a leap second, or is finer than microseconds.
 pub(crate) fn parse(text: &str) -> Result<Timestamp, Reason> {
-    let mut rest = Rest(text.as_bytes());
-    let year = rest.digits(4)?;
-    rest.literal(b"-")?;
-    let month = rest.digits(2)?;
-    rest.literal(b"-")?;
-    let day = rest.digits(2)?;
-    rest.literal(b"Tt")?;
-    let hour = rest.digits(2)?;
-    rest.literal(b":")?;
-    let minute = rest.digits(2)?;
-    rest.literal(b":")?;
-    let second = rest.digits(2)?;
-    let fraction = if rest.literal(b".").is_ok() { rest.fraction()? } else { &[] };
-    let offset_minutes = rest.offset()?;
-    let date = NaiveDate::from_ymd_opt(year as i32, month, day).ok_or(Reason::TimeNotRfc3339)?;
-    if !rest.0.is_empty() || hour > 23 || minute > 59 || second > 60 {
-        return Err(Reason::TimeNotRfc3339);
-    }
-    if second == 60 {
-        return Err(Reason::TimeLeapSecond);
-    }
-    let seconds = i64::from(hour * 3600 + minute * 60 + second) - offset_minutes * 60;
-    let days = date.signed_duration_since(NaiveDate::default()).num_days();
-    // Four digits of a year are at most 10^18 microseconds: nothing here can overflow.
-    Ok(Timestamp::from_micros((days * 86_400 + seconds) * 1_000_000 + micros(fraction)?))
-}
-
-/// The fraction of a second in microseconds.
-fn micros(fraction: &[u8]) -> Result<i64, Reason> {
-    let (kept, beyond) = fraction.split_at(fraction.len().min(6));
-    if beyond.iter().any(|&digit| digit != b'0') {
-        return Err(Reason::TimeTooPrecise);
-    }
-    let padding = 10_i64.pow(6 - kept.len() as u32);
-    Ok(kept.iter().fold(0, |micros, digit| micros * 10 + i64::from(digit - b'0')) * padding)
-}
-
-/// What is left of the text.
-struct Rest<'a>(&'a [u8]);
-
-impl<'a> Rest<'a> {
-    fn digits(&mut self, count: usize) -> Result<u32, Reason> {
-        let (digits, rest) = self.0.split_at_checked(count).ok_or(Reason::TimeNotRfc3339)?;
-        self.0 = rest;
-        digits.iter().try_fold(0, |number, digit| match digit {
-            b'0'..=b'9' => Ok(number * 10 + u32::from(digit - b'0')),
-            _ => Err(Reason::TimeNotRfc3339),
-        })
-    }
-
-    /// Takes one byte, if it is one of `any_of`.
-    fn literal(&mut self, any_of: &[u8]) -> Result<u8, Reason> {
-        match self.0.split_first() {
-            Some((&byte, rest)) if any_of.contains(&byte) => {
-                self.0 = rest;
-                Ok(byte)
-            }
-            _ => Err(Reason::TimeNotRfc3339),
-        }
-    }
-
-    /// One digit or more.
-    fn fraction(&mut self) -> Result<&'a [u8], Reason> {
-        let length = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let (digits, rest) = self.0.split_at(length);
-        self.0 = rest;
-        if digits.is_empty() { Err(Reason::TimeNotRfc3339) } else { Ok(digits) }
-    }
-
-    /// Minutes east of UTC.
-    fn offset(&mut self) -> Result<i64, Reason> {
-        let sign = match self.literal(b"Zz+-")? {
-            b'+' => 1,
-            b'-' => -1,
-            _ => return Ok(0),
-        };
-        let hours = self.digits(2)?;
-        self.literal(b":")?;
-        let minutes = self.digits(2)?;
-        if hours > 23 || minutes > 59 {
-            Err(Reason::TimeNotRfc3339)
-        } else {
-            Ok(sign * i64::from(hours * 60 + minutes))
-        }
+    match rfc3339::micros_of(text) {
+        Ok(micros) => Ok(Timestamp::from_micros(micros)),
+        Err(Misfit::LeapSecond) => Err(Reason::TimeLeapSecond),
+        Err(Misfit::TooPrecise) => Err(Reason::TimeTooPrecise),
+        Err(_) => Err(Reason::TimeNotRfc3339),
     }
 }
 
