@@ -33,6 +33,7 @@ pub mod rows;
 mod scan;
 mod time;
 pub mod unpack;
+pub mod value;
 
 pub use batch::{Batch, Counts, Output, OutputFile, Pushed, Source};
 pub use event::Event;
