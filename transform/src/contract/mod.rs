@@ -19,6 +19,10 @@ use std::time::Duration;
 use iguazu_lake::ids::TableName;
 use uuid::Uuid;
 
+pub mod arrow;
+pub mod compare;
+pub mod ddl;
+mod dictionary;
 mod pattern;
 mod pointer;
 pub mod problem;
@@ -28,6 +32,7 @@ pub mod types;
 mod words;
 mod write;
 
+pub use compare::{Comparison, compare};
 pub use pattern::TypePattern;
 pub use pointer::{Pointer, PointerError};
 pub use problem::{ContractErrors, Problem};
