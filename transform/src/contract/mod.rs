@@ -19,11 +19,23 @@ use std::time::Duration;
 use iguazu_lake::ids::TableName;
 use uuid::Uuid;
 
+pub mod arrow;
+pub mod compare;
+pub mod ddl;
+mod dictionary;
 mod pattern;
 mod pointer;
+pub mod problem;
+mod quantity;
+pub mod read;
+pub mod types;
+mod words;
+mod write;
 
+pub use compare::{Comparison, compare};
 pub use pattern::TypePattern;
 pub use pointer::{Pointer, PointerError};
+pub use problem::{ContractErrors, Problem};
 
 /// The columns that every table has, in their order. They are ours, so no contract may name one of its own so.
 pub const SYSTEM_COLUMNS: [&str; 9] =
@@ -34,6 +46,12 @@ pub const REST_COLUMN: &str = "data";
 
 /// The names under which a table is partitioned, which no column may have either.
 pub const PARTITION_COLUMNS: [&str; 3] = ["year", "month", "day"];
+
+/// The name under which a table is also partitioned by the type of event. Not `event_type`, which is a column.
+pub const TYPE_PARTITION: &str = "type_key";
+
+/// The columns that every roll-up has beside its groups and measures.
+pub const ROLLUP_COLUMNS: [&str; 2] = ["window_start", "count"];
 
 /// A table's contract.
 #[derive(Clone, Debug, PartialEq, Eq)]

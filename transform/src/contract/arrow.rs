@@ -1,0 +1,80 @@
+//! The Arrow schema of a table's files.
+//!
+//! Rules:
+//! - First the system columns, then [`REST_COLUMN`] where it is kept, then the contract's columns in their order.
+//! - A column holds nulls unless each event has a value for it: it is required, has a default or is a constant.
+//! - What is in a list or a struct may always be null.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+
+use super::{Column, ColumnType, Contract, REST_COLUMN, SYSTEM_COLUMNS, Source, UnknownFields};
+
+/// What Parquet calls the elements of a list.
+const ELEMENT: &str = "element";
+
+fn utc_micros() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// The Arrow type of a column.
+#[must_use]
+pub fn data_type(kind: &ColumnType) -> DataType {
+    match kind {
+        ColumnType::String | ColumnType::Json => DataType::Utf8,
+        ColumnType::Int32 => DataType::Int32,
+        ColumnType::Int64 => DataType::Int64,
+        ColumnType::Float64 => DataType::Float64,
+        // A scale is at most 38.
+        ColumnType::Decimal { precision, scale } => DataType::Decimal128(*precision, *scale as i8),
+        ColumnType::Boolean => DataType::Boolean,
+        ColumnType::Date => DataType::Date32,
+        ColumnType::Timestamp => utc_micros(),
+        ColumnType::List(element) => DataType::List(Arc::new(Field::new(ELEMENT, data_type(element), true))),
+        ColumnType::Struct(fields) => {
+            let field = |field: &super::StructField| Field::new(field.name.as_str(), data_type(&field.kind), true);
+            DataType::Struct(fields.iter().map(field).collect::<Fields>())
+        }
+    }
+}
+
+/// The type of a system column.
+pub(super) fn system_type(name: &str) -> DataType {
+    match name {
+        "event_time" | "arrival_time" => utc_micros(),
+        "sub" | "contract_version" => DataType::Int32,
+        _ => DataType::Utf8,
+    }
+}
+
+impl Column {
+    /// Whether it holds a null where an event has no value.
+    #[must_use]
+    pub fn nullable(&self) -> bool {
+        !self.required && self.default.is_none() && matches!(self.source, Source::Paths(_))
+    }
+}
+
+impl Contract {
+    /// The columns of the table's files.
+    #[must_use]
+    pub fn arrow_schema(&self) -> SchemaRef {
+        let system = SYSTEM_COLUMNS.iter().map(|name| Field::new(*name, system_type(name), false));
+        let rest = (self.unknown_fields == UnknownFields::Keep).then(|| Field::new(REST_COLUMN, DataType::Utf8, false));
+        let own = |column: &Column| Field::new(column.name.as_str(), data_type(&column.kind), column.nullable());
+        Arc::new(Schema::new(system.chain(rest).chain(self.columns.iter().map(own)).collect::<Vec<_>>()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parquet::EVENT_SCHEMA;
+
+    #[test]
+    fn the_built_in_contract_has_the_columns_of_the_files_that_there_are() {
+        let contract = Contract::built_in("events".parse().unwrap());
+        assert_eq!(contract.arrow_schema().fields(), EVENT_SCHEMA.fields());
+    }
+}
