@@ -118,7 +118,9 @@ impl<'a> Batch<'a> {
             bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
         };
         match &record.payload {
-            Payload::Undecodable { original, reason } => self.refuse(place(0, original), original.clone(), None, reason),
+            Payload::Undecodable { original, reason } => {
+                self.refuse(place(0, original), original.clone(), None, reason)
+            }
             Payload::Data(bytes) => match unpack(bytes, self.catalog.limits()) {
                 Ok(parts) => parts.into_iter().zip(0..).for_each(|(part, sub)| {
                     let bytes = match &part {
@@ -263,7 +265,8 @@ fn partitions<R>(rows: Vec<R>, time: impl Fn(&R) -> Timestamp, dates_max: usize)
         .filter(|(.., partition)| *partition != Partition::Mixed)
         .collect();
     ranked.sort_unstable();
-    let own: BTreeMap<_, _> = ranked.iter().rev().take(dates_max).map(|&(_, day, partition)| (day, partition)).collect();
+    let own: BTreeMap<_, _> =
+        ranked.iter().rev().take(dates_max).map(|&(_, day, partition)| (day, partition)).collect();
     let mut groups = BTreeMap::<_, Vec<R>>::new();
     let mut rows = rows.into_iter().peekable();
     while let Some(first) = rows.next() {

@@ -15,7 +15,8 @@ use arrow::array::{
 use arrow::buffer::{BooleanBuffer, Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field};
 
-use crate::contract::{ColumnType, data_type};
+use crate::contract::ColumnType;
+use crate::contract::arrow::data_type;
 use crate::format::FormatError;
 use crate::value::Value;
 
@@ -117,9 +118,7 @@ impl Cells {
             ColumnType::Date => Values::Date(Vec::new()),
             ColumnType::Timestamp => Values::Time(Vec::new()),
             ColumnType::List(kind) => Values::List { ends: vec![0], elements: Box::new(Self::new(kind)) },
-            ColumnType::Struct(fields) => {
-                Values::Struct(fields.iter().map(|field| Self::new(&field.kind)).collect())
-            }
+            ColumnType::Struct(fields) => Values::Struct(fields.iter().map(|field| Self::new(&field.kind)).collect()),
         };
         Self { kind: data_type(kind), rows: 0, nulls: NullBufferBuilder::new(0), values }
     }

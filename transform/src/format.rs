@@ -14,13 +14,8 @@ pub trait FileFormat {
     ///
     /// # Errors
     /// Where the rows do not fit the format.
-    fn events(
-        &self,
-        source: &Source,
-        table: &Table,
-        rows: Rows,
-        files: &[Vec<u32>],
-    ) -> Result<Vec<Bytes>, FormatError>;
+    fn events(&self, source: &Source, table: &Table, rows: Rows, files: &[Vec<u32>])
+    -> Result<Vec<Bytes>, FormatError>;
 
     /// A file of quarantined input, in the order given.
     ///

@@ -21,8 +21,10 @@ use crate::contract::SYSTEM_COLUMNS;
 /// A row group ends here even if its part of the placements does not, as where one event has come very often.
 const ROW_GROUP_ROWS_MAX: usize = 262_144;
 const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
-/// Rows that are looked at to see whether a column's values repeat.
+/// Rows that are looked at to see what the texts of a column are like.
 const SAMPLE_ROWS: usize = 512;
+/// Texts that are on average no longer than this gain by having their lengths stored apart.
+const SHORT_BYTES: usize = 64;
 /// Of so many rows a column that repeats has one distinct value at most.
 const ROWS_PER_VALUE: usize = 4;
 
@@ -59,17 +61,19 @@ fn summed_up(properties: WriterPropertiesBuilder, column: &str) -> WriterPropert
 /// what is behind the system columns.
 pub(crate) fn events(schema: &SchemaRef, gathered: &[ArrayRef]) -> Result<WriterProperties, ParquetError> {
     let mut properties = base()?;
-    // Random digits: compression costs more time than it saves bytes.
-    properties = plain(properties, "event_id");
-    for column in ["stream", "shard", "sub", "contract_version"] {
+    // With the lengths out of its way, zstd makes short work of hexadecimal digits.
+    properties = encoded(properties, "event_id", Encoding::DELTA_LENGTH_BYTE_ARRAY);
+    for column in ["event_type", "stream", "shard", "sub", "contract_version"] {
         properties = dictionary(properties, column);
     }
     for column in ["event_time", "arrival_time"] {
         properties = plain(encoded(properties, column, Encoding::DELTA_BINARY_PACKED), column);
+    }
+    // Neighbours of a shard begin alike.
+    properties = encoded(properties, "sequence", Encoding::DELTA_BYTE_ARRAY);
+    for column in ["event_type", "event_time", "arrival_time"] {
         properties = summed_up(properties, column);
     }
-    properties = encoded(properties, "sequence", Encoding::DELTA_BYTE_ARRAY);
-    properties = summed_up(dictionary(properties, "event_type"), "event_type");
     let behind = schema.fields().iter().skip(SYSTEM_COLUMNS.len());
     for (field, array) in behind.zip(gathered.iter().skip(1)) {
         properties = column(properties, field.name(), array);
@@ -79,22 +83,44 @@ pub(crate) fn events(schema: &SchemaRef, gathered: &[ArrayRef]) -> Result<Writer
 
 fn column(properties: WriterPropertiesBuilder, name: &str, array: &ArrayRef) -> WriterPropertiesBuilder {
     match array.data_type() {
-        DataType::Utf8 if repeats(array) => summed_up(dictionary(properties, name), name),
-        DataType::Utf8 => encoded(properties, name, Encoding::DELTA_LENGTH_BYTE_ARRAY),
-        DataType::Int32 | DataType::Int64 | DataType::Date32 | DataType::Timestamp(..) => {
-            summed_up(encoded(properties, name, Encoding::DELTA_BINARY_PACKED), name)
-        }
+        DataType::Utf8 => match Texture::of(array) {
+            Texture::Repeats => dictionary(properties, name),
+            Texture::Short => encoded(properties, name, Encoding::DELTA_LENGTH_BYTE_ARRAY),
+            Texture::Long => properties,
+        },
+        DataType::Int32 | DataType::Int64 | DataType::Date32 | DataType::Timestamp(..) => integers(properties, name),
+        // Up to 18 digits are stored as whole numbers.
+        DataType::Decimal128(precision, _) if *precision <= 18 => integers(properties, name),
         DataType::Boolean | DataType::Float64 | DataType::Decimal128(..) => summed_up(properties, name),
         _ => properties,
     }
 }
 
-/// Whether the values of a column of text repeat.
-fn repeats(array: &ArrayRef) -> bool {
-    let Some(texts) = array.as_string_opt::<i32>() else { return false };
-    let sample = texts.len().min(SAMPLE_ROWS);
-    let distinct: BTreeSet<_> = texts.iter().take(sample).flatten().collect();
-    distinct.len() * ROWS_PER_VALUE <= sample
+fn integers(properties: WriterPropertiesBuilder, name: &str) -> WriterPropertiesBuilder {
+    summed_up(plain(encoded(properties, name, Encoding::DELTA_BINARY_PACKED), name), name)
+}
+
+/// What the texts of a column are like.
+enum Texture {
+    Repeats,
+    Short,
+    Long,
+}
+
+impl Texture {
+    fn of(array: &ArrayRef) -> Self {
+        let Some(texts) = array.as_string_opt::<i32>() else { return Self::Long };
+        let sample = texts.len().min(SAMPLE_ROWS);
+        let distinct: BTreeSet<_> = texts.iter().take(sample).flatten().collect();
+        let bytes: usize = distinct.iter().map(|text| text.len()).sum();
+        if distinct.len() * ROWS_PER_VALUE <= sample {
+            Self::Repeats
+        } else if bytes <= distinct.len() * SHORT_BYTES {
+            Self::Short
+        } else {
+            Self::Long
+        }
+    }
 }
 
 /// How a file of quarantined input is stored.

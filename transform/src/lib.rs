@@ -20,14 +20,14 @@
 //! type and a time, and keeps the rest as JSON text. Deduplication is the business of compaction.
 
 pub mod batch;
-mod compression;
 mod columns;
+mod compression;
 pub mod contract;
 pub mod decode;
 pub mod format;
 pub mod json;
-mod layout;
 pub mod kpl;
+mod layout;
 pub mod limits;
 pub mod parquet;
 pub mod reason;

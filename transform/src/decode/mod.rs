@@ -180,8 +180,8 @@ impl Catalog {
         if document.len() > self.bytes_max {
             return Err(unjudged(Reason::EventTooLarge { bytes: document.len(), limit: self.bytes_max }));
         }
-        let text = std::str::from_utf8(document)
-            .map_err(|error| unjudged(Reason::NotUtf8 { byte: error.valid_up_to() }))?;
+        let text =
+            std::str::from_utf8(document).map_err(|error| unjudged(Reason::NotUtf8 { byte: error.valid_up_to() }))?;
         match desk.walk.pass(text, &self.paths, self.bounds).map_err(unjudged)? {
             Kind::Object => {}
             other => return Err(unjudged(Reason::NotAnObject { found: other.name() })),
@@ -227,12 +227,7 @@ impl Catalog {
 
     /// An event whose type no table names: the default table's, if there is one.
     #[cold]
-    fn without_route(
-        &self,
-        wrong: Option<(&Route, Option<Kind>)>,
-        text: &str,
-        desk: &Desk,
-    ) -> Result<usize, Refused> {
+    fn without_route(&self, wrong: Option<(&Route, Option<Kind>)>, text: &str, desk: &Desk) -> Result<usize, Refused> {
         // With one table, that one is asked in any case, so that its contract is named.
         let judge = self.default.or((self.tables.len() == 1).then_some(0));
         let Some(table) = judge.and_then(|at| self.tables.get(at)).or(self.tables.first()) else {
@@ -258,7 +253,9 @@ impl Catalog {
 impl Route {
     #[inline]
     fn table(&self, kind: &str) -> Option<usize> {
-        if !self.names.is_empty() && let Some(&table) = self.names.get(kind) {
+        if !self.names.is_empty()
+            && let Some(&table) = self.names.get(kind)
+        {
             return Some(table);
         }
         self.patterns.iter().find(|(pattern, _)| pattern.matches(kind)).map(|&(_, table)| table)

@@ -78,19 +78,14 @@ impl Table {
         let time = Spot::of(&envelope.time, paths)?;
         let mut columns = Vec::with_capacity(contract.columns.len());
         for column in &contract.columns {
-            let broken = |cause| CatalogError::Column {
-                table: contract.table.clone(),
-                column: column.name.to_string(),
-                cause,
-            };
+            let broken =
+                |cause| CatalogError::Column { table: contract.table.clone(), column: column.name.to_string(), cause };
             let (pointers, constant): (&[Pointer], _) = match &column.source {
                 Source::Paths(pointers) => (pointers, column.default.as_ref()),
                 Source::Constant(literal) => (&[], Some(literal)),
             };
             let fallback = match constant {
-                Some(literal) => {
-                    Some((literal.clone(), Shape::compile(&column.kind, &[], secrets).map_err(broken)?))
-                }
+                Some(literal) => Some((literal.clone(), Shape::compile(&column.kind, &[], secrets).map_err(broken)?)),
                 None => None,
             };
             columns.push(Column {
@@ -101,9 +96,8 @@ impl Table {
                 fallback,
             });
         }
-        let filter = |filter: &crate::contract::Filter| {
-            Ok((Spot::of(&filter.path, paths)?, Condition::compile(filter)))
-        };
+        let filter =
+            |filter: &crate::contract::Filter| Ok((Spot::of(&filter.path, paths)?, Condition::compile(filter)));
         let filters = contract.filters.iter().map(filter).collect::<Result<Vec<_>, CatalogError>>()?;
         Ok(Self {
             schema: contract.arrow_schema(),
@@ -196,9 +190,8 @@ impl Table {
 
     fn id(&self, text: &str, desk: &mut Desk) -> Result<EventId, Reason> {
         let missing = |spot: &Spot| Reason::Missing { member: Member::Id, path: spot.path.clone() };
-        let part = |spot: &Spot| {
-            desk.walk.at(spot.slot).filter(|found| found.kind != Kind::Null).ok_or_else(|| missing(spot))
-        };
+        let part =
+            |spot: &Spot| desk.walk.at(spot.slot).filter(|found| found.kind != Kind::Null).ok_or_else(|| missing(spot));
         let (namespace, [spot]) = (self.contract.envelope.id_namespace, &*self.id) else {
             // Several parts are always hashed; the reader of contracts has seen to the namespace.
             let namespace = self.contract.envelope.id_namespace.unwrap_or_default();
@@ -301,8 +294,11 @@ impl Column {
                     decoded: reading.decoded,
                     partial: false,
                 };
-                shape.put(found, cells, &mut reading).map_err(|Unfit { within, found, misfit }| {
-                    Reason::ColumnUnfit { column: self.name.clone(), path: path() + &within, found, misfit }
+                shape.put(found, cells, &mut reading).map_err(|Unfit { within, found, misfit }| Reason::ColumnUnfit {
+                    column: self.name.clone(),
+                    path: path() + &within,
+                    found,
+                    misfit,
                 })
             }
             None if self.required => Err(Reason::ColumnMissing { column: self.name.clone(), path: path() }),
@@ -330,7 +326,9 @@ fn id_text(found: Found, text: &str, spot: &Spot) -> Result<String, Reason> {
     let mut scratch = String::new();
     match scalar(found, text, &mut scratch) {
         Scalar::Text(text) => Ok(text.to_owned()),
-        Scalar::Number(token) if token.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) => Ok(token.to_owned()),
+        Scalar::Number(token) if token.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) => {
+            Ok(token.to_owned())
+        }
         _ => Err(Reason::NotAString { member: Member::Id, path: spot.path.clone(), found: found.kind.name() }),
     }
 }

@@ -182,7 +182,10 @@ impl Walk {
         loop {
             let outermost = self.levels.len() == 1;
             let Some(level) = self.levels.last_mut() else { return Ok(None) };
-            if outermost && level.kind == Kind::Object && let Some(member) = self.members.last_mut() {
+            if outermost
+                && level.kind == Kind::Object
+                && let Some(member) = self.members.last_mut()
+            {
                 member.value.1 = position(cursor.at());
             }
             let (kind, node) = (level.kind, level.node);
@@ -304,12 +307,12 @@ mod tests {
     /// The values at places, as they are written.
     fn found(text: &str, pointers: &[&str]) -> Result<Vec<String>, Reason> {
         let mut paths = Paths::new();
-        let slots: Vec<_> =
-            pointers.iter().map(|pointer| paths.place(&pointer.parse().unwrap()).unwrap().0).collect();
+        let slots: Vec<_> = pointers.iter().map(|pointer| paths.place(&pointer.parse().unwrap()).unwrap().0).collect();
         let mut walk = Walk::default();
         walk.pass(r#"{"a":{"b":"left over"}}"#, &paths, BOUNDS).unwrap();
         walk.pass(text, &paths, BOUNDS)?;
-        let value = |slot| walk.at(slot).map_or("-", |found| &text[found.start as usize..found.end as usize]).to_owned();
+        let value =
+            |slot| walk.at(slot).map_or("-", |found| &text[found.start as usize..found.end as usize]).to_owned();
         Ok(slots.into_iter().map(value).collect())
     }
 
@@ -361,7 +364,9 @@ mod tests {
     fn bounds_hold_and_what_follows_a_document_is_refused() {
         assert_eq!(found("[[[[[]]]]]", &[]), Ok(vec![]));
         assert_eq!(found("[[[[[[]]]]]]", &[]), Err(Reason::TooDeep { byte: 5, limit: 5 }));
-        let members = |count: usize| format!("{{\"o\":{{{}}}}}", (0..count).map(|n| format!("\"{n}\":0")).collect::<Vec<_>>().join(","));
+        let members = |count: usize| {
+            format!("{{\"o\":{{{}}}}}", (0..count).map(|n| format!("\"{n}\":0")).collect::<Vec<_>>().join(","))
+        };
         assert_eq!(found(&members(40), &[]), Ok(vec![]));
         assert_eq!(found(&members(41), &[]), Err(Reason::TooManyMembers { limit: 40 }));
         let problem = "something follows the document";

@@ -92,9 +92,7 @@ fn escape(bytes: &[u8], at: usize) -> Result<usize, Fault> {
                 .ok_or(Fault::Syntax { byte: at, problem: "an escape \\u needs four hexadecimal digits" })?;
             match unit {
                 0xD800..=0xDBFF if matches!(code_unit(bytes, at + 6), Some(0xDC00..=0xDFFF)) => Ok(at + 12),
-                0xD800..=0xDFFF => {
-                    Err(Fault::Syntax { byte: at, problem: "an escape is half of a surrogate pair" })
-                }
+                0xD800..=0xDFFF => Err(Fault::Syntax { byte: at, problem: "an escape is half of a surrogate pair" }),
                 _ => Ok(at + 6),
             }
         }
