@@ -4,23 +4,19 @@
 
 use bytes::Bytes;
 use iguazu_ingest::invocation::Invocation;
-use iguazu_lake::ids::{ChainId, StreamId, TableName};
-use iguazu_transform::{Batch, Limits, Parquet, Source};
+use iguazu_lake::ids::{ChainId, StreamId};
+use iguazu_transform::{Batch, Catalog, Contract, Limits, Parquet, Secrets, Source};
 
 use crate::Failure;
 use crate::generate::STREAM_CREATED_MS;
 use crate::table::Layout;
 
-/// The columns that its files share with those of the other sides, by which they are compared.
-///
-/// The built-in contract keeps the rest of an event in one column, and has a version of its own. The time of arrival
-/// is wrong in the same way as in [`straightforward`](crate::straightforward::WRONG), and for the same reason.
-pub const SHARED: &[&str] = &["event_id", "event_type", "event_time", "stream", "shard", "sequence", "sub"];
+/// The contract.
+const CONTRACT: &str = include_str!("../events.toml");
 
 /// What lives as long as a function does.
 pub struct Ours {
-    table: TableName,
-    limits: Limits,
+    catalog: Catalog,
 }
 
 impl Ours {
@@ -29,11 +25,11 @@ impl Ours {
     /// # Errors
     /// Where the contract is none.
     pub fn start(layout: Layout) -> Result<Self, Failure> {
-        let mut limits = Limits::default();
+        let mut contract = Contract::parse("events.toml", CONTRACT)?;
         if layout == Layout::Same {
-            limits.dates_per_batch_max = 0;
+            contract.limits.dates_per_batch_max = 0;
         }
-        Ok(Self { table: "events".parse()?, limits })
+        Ok(Self { catalog: Catalog::new(vec![contract], &Secrets::default(), Limits::default())? })
     }
 
     /// The Parquet files of an invocation.
@@ -46,7 +42,7 @@ impl Ours {
         for ((name, shard), records) in invocation.shards {
             let stream = StreamId { name, created_ms: STREAM_CREATED_MS.unsigned_abs() };
             let source = Source { chain: ChainId::Shard { stream, shard } };
-            let mut batch = Batch::new(&self.limits, self.table.clone());
+            let mut batch = Batch::new(&self.catalog);
             for record in &records {
                 batch.push(record);
             }

@@ -11,15 +11,18 @@
 
 pub mod mutate;
 
-use std::time::Duration;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use iguazu_ingest::invocation::Invocation;
 use iguazu_lake::commit::Counts;
-use iguazu_lake::ids::{AttemptId, ChainId, RowNumber, SequenceSet, StreamId, Timestamp};
+use iguazu_lake::ids::{AttemptId, ChainId, RowNumber, SequenceSet, StreamId, TableName, Timestamp};
 use iguazu_lake::keys::DataFile;
 use iguazu_transform::unpack::unpack;
-use iguazu_transform::{Batch, FileFormat, Limits, Output, Parquet, Payload, Reason, Record, Source, kpl as format};
+use iguazu_transform::{
+    Batch, Catalog, Contract, FileFormat, Limits, Output, Parquet, Payload, Reason, Record, Secrets, Source,
+    kpl as format,
+};
 
 /// Limits that short inputs can reach.
 fn limits() -> Limits {
@@ -27,13 +30,35 @@ fn limits() -> Limits {
         record_bytes_max: 64 << 10,
         decompressed_bytes_max: 256 << 10,
         events_per_record_max: 64,
-        json_depth_max: 16,
-        members_per_event_max: 32,
-        event_type_bytes_max: 32,
-        event_time_past_max: Duration::from_secs(3660 * 86_400),
-        event_time_future_max: Duration::from_secs(86_400),
-        dates_per_batch_max: 2,
+        members_per_object_max: 32,
+        quarantine_dates_max: 2,
     }
+}
+
+/// Contracts that use everything that a contract can say, with limits that short inputs can reach, and the built-in
+/// one for the rest.
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+    let read = |file: &str, text: &str| Contract::parse(file, text).unwrap_or_else(|error| panic!("{error}"));
+    let mut built_in = Contract::built_in(table());
+    built_in.limits.depth_max = 16;
+    built_in.limits.type_bytes_max = 32;
+    built_in.limits.dates_per_batch_max = 2;
+    let contracts = vec![
+        built_in,
+        read("everything.toml", include_str!("everything.toml")),
+        read("cloudevents.toml", include_str!("cloudevents.toml")),
+    ];
+    let mut secrets = Secrets::default();
+    for contract in &contracts {
+        for name in contract.secrets() {
+            secrets.insert(name.clone(), &[7; 32]).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+    Catalog::new(contracts, &secrets, limits()).unwrap_or_else(|error| panic!("{error}"))
+});
+
+fn table() -> TableName {
+    "events".parse().unwrap_or_else(|error| panic!("a constant: {error}"))
 }
 
 /// A payload of Lambda: whatever it holds, each record with an identity becomes rows, once, and the same again.
@@ -41,6 +66,8 @@ pub fn invocation(data: &[u8]) {
     let (Ok(first), again) = (Invocation::parse(data), Invocation::parse(data)) else { return };
     let again = again.unwrap_or_else(|error| panic!("refused the second time: {error}"));
     assert_eq!((&first.shards, &first.unidentified), (&again.shards, &again.unidentified), "parsed differently");
+    let types = Invocation::parse_leniently(data).unwrap_or_else(|error| panic!("refused by the types: {error}"));
+    assert_eq!((&first.shards, &first.unidentified), (&types.shards, &types.unidentified), "the types read another");
     let parsed: usize = first.shards.values().map(Vec::len).sum();
     if let (Some(records), None) = (records_in(data), &first.unidentified) {
         assert_eq!(parsed, records, "a record was lost between the payload and the shards");
@@ -122,9 +149,7 @@ fn check_records(source: &Source, mut records: Vec<Record>) {
 }
 
 fn files_of(source: &Source, records: &[Record]) -> Output {
-    let limits = limits();
-    let table = "events".parse().unwrap_or_else(|error| panic!("a constant: {error}"));
-    let mut batch = Batch::new(&limits, table);
+    let mut batch = Batch::new(&CATALOG);
     for record in records {
         let pushed = batch.push(record);
         assert!(pushed.accepted + pushed.quarantined >= 1, "record {} left no row", record.sequence);

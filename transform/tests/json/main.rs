@@ -9,14 +9,14 @@ mod corpus;
 use bytes::Bytes;
 use corpus::{Document, documents};
 use iguazu_lake::ids::{SequenceNumber, Timestamp};
-use iguazu_transform::{Batch, Limits, Payload, Record};
+use iguazu_transform::{Batch, Catalog, Limits, Payload, Record};
 
 /// How many events and how many rows in quarantine a record of these bytes becomes.
 fn judge(bytes: Vec<u8>) -> (u64, u64) {
-    let limits = Limits::default();
+    let catalog = Catalog::built_in("events".parse().unwrap(), Limits::default());
     let arrival = Timestamp::from_millis(1_795_264_200_000);
     let record = Record { sequence: SequenceNumber::from(1), arrival, payload: Payload::Data(Bytes::from(bytes)) };
-    let pushed = Batch::new(&limits, "events".parse().unwrap()).push(&record);
+    let pushed = Batch::new(&catalog).push(&record);
     (pushed.accepted, pushed.quarantined)
 }
 
