@@ -1,7 +1,8 @@
 //! What Athena and Glue are told of a table: statements, each to be run by itself.
 //!
 //! - `tables/<table>`: every event once. Its partitions' folders hold manifests that name the Parquet files.
-//! - `raw/<table>`: every delivery. Its partitions' folders hold the Parquet files themselves.
+//! - `raw/<table>`: every delivery. Its partitions' folders hold the Parquet files themselves, so that this table, for
+//!   inspection, also shows files whose commit failed until they are swept, and not those under `mixed/`.
 //! - A view of the first for people: when, what, the contract's columns, then where an event came from.
 //!
 //! Rules:

@@ -23,6 +23,8 @@ pub mod arrow;
 pub mod compare;
 pub mod ddl;
 mod dictionary;
+pub mod infer;
+mod json_schema;
 mod pattern;
 mod pointer;
 pub mod problem;
@@ -33,6 +35,7 @@ mod words;
 mod write;
 
 pub use compare::{Comparison, compare};
+pub use infer::{InferError, infer};
 pub use pattern::TypePattern;
 pub use pointer::{Pointer, PointerError};
 pub use problem::{ContractErrors, Problem};

@@ -69,6 +69,11 @@ fn by(reader: &mut Reader<'_>, table: &Table<'_, '_>, columns: &[Declared]) -> V
             reader.add(&node.place, Complaint::new(format!("it names {name} twice")));
             continue;
         }
+        if ROLLUP_COLUMNS.contains(&name.as_str()) {
+            let complaint = Complaint::new(format!("every roll-up has a column {name} of its own"));
+            reader.add(&node.place, complaint.suggest("give the column another name"));
+            continue;
+        }
         if !BY_SYSTEM.contains(&name.as_str()) {
             let Some(column) = known(reader, &node, &name, columns, &BY_SYSTEM) else { continue };
             if let Some(kind @ (ColumnType::List(_) | ColumnType::Struct(_) | ColumnType::Json)) = &column.kind {
