@@ -60,7 +60,7 @@ bench-transform: .venv-readers/installed ## Times invocations to Parquet, agains
 .PHONY: fuzz
 fuzz: ## Fuzzes each target with libFuzzer for FUZZ_SECONDS (default 60); needs a C++ compiler, and builds for minutes at first
 	cd tests/fuzz/libfuzzer && CARGO_TARGET_DIR=target RUSTFLAGS="$(SANCOV)" $(CARGO) build --locked --target $(HOST)
-	cd tests/fuzz/libfuzzer && for target in invocation kpl; do \
+	cd tests/fuzz/libfuzzer && for target in invocation kpl event differential contract; do \
 	  mkdir -p target/found/$$target && \
 	  target/$(HOST)/debug/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -seed=1 \
 	    -artifact_prefix=target/found/ target/found/$$target ../corpus/$$target || exit 1; \
