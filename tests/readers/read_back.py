@@ -12,7 +12,8 @@ same rows in the same order, every value by its one spelling:
 - null is null, a list is an array, a struct is an object
 
 Values are compared as Arrow arrays of what the engine read, because Python's own dates begin with the year 1 and its
-floats would hide that a decimal was read as one. A timestamp without a time zone is a difference: the lake's are in UTC.
+floats would hide that a decimal was read as one. A timestamp without a time zone is a difference: the lake's are in
+UTC.
 
 Needs the packages of tests/requirements-readers.txt; --spark those of tests/requirements-spark.txt too, and a Java of
 version 17, as that file says.

@@ -2,6 +2,7 @@
 
 use super::text;
 use super::{Fault, Span};
+use crate::value::is_beyond_doubles;
 
 /// The digits that the largest double has before its point; fewer, without an exponent, are always in range.
 const DOUBLE_DIGITS: usize = 308;
@@ -191,7 +192,7 @@ impl<'t> Cursor<'t> {
     #[cold]
     fn judge_range(&self, start: usize) -> Result<(), Fault> {
         let token = std::str::from_utf8(&self.bytes[start..self.at]).unwrap_or_default();
-        if token.parse::<f64>().is_ok_and(f64::is_infinite) { Err(Fault::Range { byte: start }) } else { Ok(()) }
+        if is_beyond_doubles(token) { Err(Fault::Range { byte: start }) } else { Ok(()) }
     }
 
     /// Passes over the rest of `true`, `false` or `null`, whose first byte was passed already.

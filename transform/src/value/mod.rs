@@ -35,6 +35,11 @@ pub use secrets::{SecretError, Secrets};
 pub use text::Scratch;
 pub use time::{TimeReader, time_of};
 
+/// Whether a number is one that no double is near to. What is no number is not.
+pub(crate) fn is_beyond_doubles(token: &str) -> bool {
+    matches!(number::float(token), Err(Misfit::OutOfRange { .. }))
+}
+
 /// A value of an event, as its JSON has it. Null is no value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scalar<'a> {

@@ -117,7 +117,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_chrono_writes_reads_back(micros in -62_167_219_200_000_000_i64..253_402_300_800_000_000, hours in -12_i32..14) {
+        fn what_chrono_writes_reads_back(
+            micros in -62_167_219_200_000_000_i64..253_402_300_800_000_000, hours in -12_i32..14,
+        ) {
             let offset = FixedOffset::east_opt(hours * 3600).unwrap();
             let time = DateTime::from_timestamp_micros(micros).unwrap().with_timezone(&offset);
             let pattern = "%Y/%j %H.%M.%S%.f %z";

@@ -454,5 +454,11 @@ fn families() -> Vec<Document> {
         add(format!("length: string of {length}"), format!("\"{digits}\"").into_bytes(), true);
         add(format!("length: string of {length}, open"), format!("\"{digits}").into_bytes(), false);
     }
+    // So long that their exponents have more digits than the standard library reads.
+    let zeros = "0".repeat(700_000);
+    add("vast: a one, made large and small again".to_owned(), format!("1{zeros}e-700000").into_bytes(), true);
+    add("vast: a one, made small and large again".to_owned(), format!("0.{zeros}1e700001").into_bytes(), true);
+    add("vast: made small and larger than a double".to_owned(), format!("0.{zeros}1e1300000").into_bytes(), false);
+    add("vast: made small and smaller still".to_owned(), format!("0.{zeros}1e-1300000").into_bytes(), true);
     all
 }
