@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use rustix::thread::CpuSet;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::Failure;
@@ -12,15 +11,24 @@ use crate::Failure;
 /// Keeps this thread, and the processes that it starts, on one core.
 ///
 /// # Errors
-/// Where the system does not say or will not have it.
+/// Where the system does not say which cores there are, or will not have it.
+#[cfg(target_os = "linux")]
 pub fn pin() -> Result<usize, Failure> {
-    let allowed = rustix::thread::sched_getaffinity(None)?;
-    // The last one: interrupts and other people's programs like the first.
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    let allowed = sched_getaffinity(None)?;
+    // The last one: what else the machine does tends to begin with the first.
     let core = (0..CpuSet::MAX_CPU).rev().find(|&core| allowed.is_set(core)).ok_or("no core may be used")?;
     let mut one = CpuSet::new();
     one.set(core);
-    rustix::thread::sched_setaffinity(None, &one)?;
+    sched_setaffinity(None, &one)?;
     Ok(core)
+}
+
+/// Elsewhere a figure would be another one, so there is none.
+#[cfg(not(target_os = "linux"))]
+pub fn pin() -> Result<usize, Failure> {
+    Err("this is done on Linux only".into())
 }
 
 /// The CPU time that something takes on this thread.

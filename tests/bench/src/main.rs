@@ -46,7 +46,7 @@ const INVOCATIONS: u64 = 4;
 fn main() -> ExitCode {
     let done = options::read(std::env::args_os().skip(1)).and_then(|options| match &options.task {
         Task::Bench => bench(&options),
-        Task::Peak(invocation) => Ok(println!("{}", serde_json::to_string(&peak::measure(invocation)?)?)),
+        Task::Peak(invocation) => measure_memory(invocation),
         Task::Profile { times, layout } => profile(*times, *layout),
     });
     match done {
@@ -119,6 +119,12 @@ fn verify(invocations: &[Invocation], python: &mut Python, layout: Layout) -> Re
         }
     }
     Ok(sizes)
+}
+
+/// What this process is for when it is the one whose memory is measured.
+fn measure_memory(invocation: &Path) -> Result<(), Failure> {
+    println!("{}", serde_json::to_string(&peak::measure(invocation)?)?);
+    Ok(())
 }
 
 /// Nothing but our transform, for a profiler to look at.

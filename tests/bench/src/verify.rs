@@ -129,3 +129,48 @@ fn same(found: &DataType, expected: &DataType) -> bool {
         _ => found == expected,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ours::{self, Ours};
+    use crate::table::Layout;
+    use crate::{generate, straightforward};
+
+    fn all() -> Vec<&'static str> {
+        SCHEMA.fields().iter().map(|field| field.name().as_str()).collect()
+    }
+
+    #[test]
+    fn both_ways_in_rust_write_what_was_sent_in_both_layouts() {
+        let invocation = generate::invocation(1);
+        for layout in Layout::ALL {
+            let ours = Ours::start(layout).unwrap().transform(&invocation.json).unwrap();
+            let other = straightforward::transform(&invocation.json, layout).unwrap();
+            assert_eq!(layout == Layout::Same, ours.len() == 1 && other.len() == 1);
+            let ours = Rows::read(&ours, ours::SHARED).unwrap();
+            let other = Rows::read(&other, &all()).unwrap();
+            ours.check(&invocation.truth).unwrap();
+            other.check(&invocation.truth).unwrap();
+            ours.compare(&other, ours::SHARED).unwrap();
+        }
+    }
+
+    #[test]
+    fn one_wrong_value_or_one_lost_row_is_found() {
+        let invocation = generate::invocation(2);
+        let files = straightforward::transform(&invocation.json, Layout::Same).unwrap();
+        let read = || Rows::read(&files, &all()).unwrap();
+        let (right, mut wrong) = (read(), read());
+        let place = wrong.place("ip").unwrap();
+        wrong.rows[5][place] = Some(String::new());
+        assert!(wrong.compare(&right, &all()).unwrap_err().to_string().starts_with("ip of row 5 is Some(\"\")"));
+        let place = wrong.place("amount").unwrap();
+        let with_amount = wrong.rows.iter().position(|row| row[place].is_some()).unwrap();
+        wrong.rows[with_amount][place] = None;
+        assert!(wrong.check(&invocation.truth).unwrap_err().to_string().starts_with("cents: "));
+        wrong.rows.pop();
+        assert!(wrong.check(&invocation.truth).unwrap_err().to_string().starts_with("rows: "));
+        assert!(wrong.compare(&right, &all()).unwrap_err().to_string().starts_with("rows: "));
+    }
+}
