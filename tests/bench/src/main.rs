@@ -46,7 +46,7 @@ const INVOCATIONS: u64 = 4;
 fn main() -> ExitCode {
     let done = options::read(std::env::args_os().skip(1)).and_then(|options| match &options.task {
         Task::Bench => bench(&options),
-        Task::Peak(invocation) => peak(invocation),
+        Task::Peak(invocation) => measure_memory(invocation),
         Task::Profile { times, layout } => profile(*times, *layout),
     });
     match done {
@@ -107,15 +107,12 @@ fn verify(invocations: &[Invocation], python: &mut Python, layout: Layout) -> Re
             };
             sizes[side as usize].add(invocation.truth.rows, &files);
             let problem = |error| format!("{}, layout {}, invocation {number}: {error}", side.name(), layout.name());
-            let columns = &all;
-            let rows = Rows::read(&files, columns).map_err(problem)?;
+            let rows = Rows::read(&files, &all).map_err(problem)?;
             rows.check(&invocation.truth).map_err(problem)?;
             written.push(rows);
         }
         let [ours, rust, python] = written.as_slice() else { return Err("rows of each side".into()) };
-        for (side, rows, columns) in
-            [(Side::Ours, ours, all.as_slice()), (Side::Rust, rust, straightforward.as_slice())]
-        {
+        for (side, rows, columns) in [(Side::Ours, ours, &all), (Side::Rust, rust, &straightforward)] {
             let problem = |error| format!("{}, layout {}, invocation {number}: {error}", side.name(), layout.name());
             rows.compare(python, columns).map_err(problem)?;
         }
@@ -124,7 +121,7 @@ fn verify(invocations: &[Invocation], python: &mut Python, layout: Layout) -> Re
 }
 
 /// What this process is for when it is the one whose memory is measured.
-fn peak(invocation: &Path) -> Result<(), Failure> {
+fn measure_memory(invocation: &Path) -> Result<(), Failure> {
     println!("{}", serde_json::to_string(&peak::measure(invocation)?)?);
     Ok(())
 }
