@@ -24,12 +24,20 @@ impl Contract {
 
 /// Text in which nothing is markup.
 fn plain(text: &str) -> String {
+    // Some characters only mean something where a line begins.
+    const ANYWHERE: &str = "\\`*_[]<>|~&";
+    const FIRST: &str = "#+-=";
     let mut escaped = String::new();
-    for c in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
-        if "\\`*_{}[]()<>#+!|~&-".contains(c) {
+    for (at, c) in text.split_whitespace().collect::<Vec<_>>().join(" ").chars().enumerate() {
+        if ANYWHERE.contains(c) || (at == 0 && FIRST.contains(c)) {
             escaped.push('\\');
         }
         escaped.push(c);
+    }
+    // So does a number with a dot or a bracket behind it.
+    let digits = escaped.bytes().take_while(u8::is_ascii_digit).count();
+    if digits > 0 && escaped[digits..].starts_with(['.', ')']) {
+        escaped.insert(digits, '\\');
     }
     escaped
 }
@@ -48,7 +56,7 @@ fn codes<T>(items: &[T], write: impl Fn(&T) -> String) -> String {
 }
 
 fn dictionary(out: &mut String, it: &Contract) -> fmt::Result {
-    writeln!(out, "# {}\n\nVersion {} of the contract.", plain(&it.table.to_string()), it.version)?;
+    writeln!(out, "# {}\n\nVersion {} of the contract.", it.table, it.version)?;
     if !it.description.is_empty() {
         writeln!(out, "\n{}", plain(&it.description))?;
     }
@@ -156,7 +164,7 @@ fn rollups(out: &mut String, it: &Contract) -> fmt::Result {
 }
 
 fn one_rollup(out: &mut String, it: &Contract, rollup: &Rollup) -> fmt::Result {
-    writeln!(out, "\n### {}\n", plain(&format!("{}_{}", it.table, rollup.name)))?;
+    writeln!(out, "\n### {}_{}\n", it.table, rollup.name)?;
     if !rollup.description.is_empty() {
         writeln!(out, "{}\n", plain(&rollup.description))?;
     }
