@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Write};
 
+use super::arrow::system_kind;
 use super::ddl::system_comment;
 use super::quantity::{bytes_text, duration_text};
 use super::{
@@ -111,13 +112,8 @@ fn columns(out: &mut String, it: &Contract) -> fmt::Result {
     out.write_str("| --- | --- | --- | --- | --- | --- |\n")?;
     let rest = (it.unknown_fields == UnknownFields::Keep).then_some(REST_COLUMN);
     for name in SYSTEM_COLUMNS.into_iter().chain(rest) {
-        let kind = match name {
-            "event_time" | "arrival_time" => "timestamp",
-            "sub" | "contract_version" => "int32",
-            REST_COLUMN => "json",
-            _ => "string",
-        };
-        writeln!(out, "| {} | {} | no | | | {} |", code(name), code(kind), plain(system_comment(name)))?;
+        let kind = system_kind(name).to_string();
+        writeln!(out, "| {} | {} | no | | | {} |", code(name), code(&kind), plain(system_comment(name)))?;
     }
     it.columns.iter().try_for_each(|it| column(out, it))
 }

@@ -229,15 +229,11 @@ fn step_table(reader: &mut Reader<'_>, node: &Node<'_, '_>) -> Option<Step> {
 /// Complains where a column takes in plain, within an object or an array, what another one hashes or redacts. It would
 /// be easy to overlook; to take the very same place twice is plain to see, and left alone.
 pub(super) fn protect(reader: &mut Reader<'_>, columns: &[Column], declared: &[Declared]) {
-    let paths = |column: &Column| match &column.source {
-        Source::Paths(paths) => paths.clone(),
-        Source::Constant(_) => Vec::new(),
-    };
     let hides = |column: &&Column| column.steps.iter().any(|it| matches!(it, Step::HmacSha256 { .. } | Step::Redact));
     for hidden in columns.iter().filter(hides) {
         for path in paths(hidden) {
             for plain in columns.iter().filter(|column| !hides(column)) {
-                let around = paths(plain).into_iter().find(|outer| outer.contains(&path) && *outer != path);
+                let around = paths(plain).iter().find(|outer| outer.contains(path) && *outer != path);
                 let place = declared.iter().find(|it| it.name == plain.name).map(|it| &it.place);
                 if let (Some(outer), Some(place)) = (around, place) {
                     let problem =
@@ -246,5 +242,12 @@ pub(super) fn protect(reader: &mut Reader<'_>, columns: &[Column], declared: &[D
                 }
             }
         }
+    }
+}
+
+fn paths(column: &Column) -> &[Pointer] {
+    match &column.source {
+        Source::Paths(paths) => paths,
+        Source::Constant(_) => &[],
     }
 }
