@@ -18,7 +18,7 @@ SIM = $(CARGO) run --quiet --locked -p iguazu-sim --bin iguazu-sim --
 
 .PHONY: help
 help: ## Lists the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
 check: ## Checks format and lints, without running anything
@@ -53,10 +53,14 @@ sim-controls: ## Shows the first seed that catches each negative control and eac
 bench: ## Counts the requests of a commit, for a warm and a cold container
 	$(CARGO) run --quiet --locked -p iguazu-sim --bin bench-commit
 
+.PHONY: bench-transform
+bench-transform: .venv-readers/installed ## Times invocations to Parquet, against serde with arrow and Python with pyarrow; builds for minutes at first
+	$(CARGO) run --quiet --locked --profile measured -p iguazu-bench --bin bench-transform
+
 .PHONY: fuzz
 fuzz: ## Fuzzes each target with libFuzzer for FUZZ_SECONDS (default 60); needs a C++ compiler, and builds for minutes at first
 	cd tests/fuzz/libfuzzer && CARGO_TARGET_DIR=target RUSTFLAGS="$(SANCOV)" $(CARGO) build --locked --target $(HOST)
-	cd tests/fuzz/libfuzzer && for target in invocation kpl; do \
+	cd tests/fuzz/libfuzzer && for target in invocation kpl event differential contract; do \
 	  mkdir -p target/found/$$target && \
 	  target/$(HOST)/debug/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -seed=1 \
 	    -artifact_prefix=target/found/ target/found/$$target ../corpus/$$target || exit 1; \
@@ -70,7 +74,12 @@ venv: .venv/installed ## Installs the S3 stand-in of the conformance tests into 
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
 	touch $@
 
+.venv-readers/installed: tests/requirements-readers.txt
+	$(PYTHON) -m venv .venv-readers
+	.venv-readers/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements-readers.txt
+	touch $@
+
 .PHONY: clean
 clean: ## Deletes what was built and installed
 	$(CARGO) clean
-	rm -rf .venv
+	rm -rf .venv .venv-readers

@@ -6,22 +6,29 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use iguazu_lake::ids::TableName;
 use iguazu_lake::retry::RetryPolicy;
-use iguazu_transform::Limits;
+use iguazu_transform::{Catalog, Limits, Secrets};
 
+use crate::contracts::{self, Text};
 use crate::driver::Settings;
 
 /// What the names of our variables begin with.
 pub(crate) const PREFIX: &str = "IGUAZU_";
 
-/// The variables, with what each is for and its default.
+/// What the names of secrets begin with; the name of the secret in upper case follows.
+pub(crate) const SECRET_PREFIX: &str = "IGUAZU_SECRET_";
+
+/// The variables, with what each is for and its default. Beside them, `IGUAZU_SECRET_<NAME>` holds the secret `name`
+/// that a contract's step asks for, of at least 16 bytes.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("IGUAZU_BUCKET", "the S3 bucket of the lake (required)"),
     ("IGUAZU_LEDGER_TABLE", "the DynamoDB table of the ledger (required)"),
-    ("IGUAZU_TABLE", "the table that events go to (default: events)"),
+    ("IGUAZU_CONTRACTS", "the folder of the tables' contracts (default: the built-in contract)"),
+    ("IGUAZU_TABLE", "the table of the built-in contract (default: events)"),
     ("IGUAZU_OUTPUT_MIB_MAX", "decoded MiB after which a commit is closed, 1 to 1024 (default: 64)"),
     ("IGUAZU_DEADLINE_MARGIN_MS", "how long before its deadline an invocation stops, 100 to 60000 (default: 3000)"),
     ("IGUAZU_METRICS_NAMESPACE", "the CloudWatch namespace of the metrics (default: Iguazu)"),
@@ -94,14 +101,19 @@ impl Reader<'_> {
 }
 
 impl Config {
-    /// Reads the configuration from the variables of the environment.
+    /// Reads the configuration from the variables of the environment. `folder` gives the contracts of a folder.
     ///
     /// # Errors
     /// With every problem that was found.
-    pub fn from_variables(variables: &[(String, String)], fallback: &TableName) -> Result<Self, ConfigError> {
+    pub fn from_variables(
+        variables: &[(String, String)],
+        fallback: &TableName,
+        folder: impl FnOnce(&str) -> Result<Vec<Text>, String>,
+    ) -> Result<Self, ConfigError> {
         let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut reader = Reader { variables, problems: Vec::new() };
         reader.refuse_unknown();
+        let catalog = reader.catalog(fallback, folder);
         let config = Self {
             bucket: reader.required("IGUAZU_BUCKET", "the name of the lake's S3 bucket"),
             ledger_table: reader.required("IGUAZU_LEDGER_TABLE", "the name of the ledger's DynamoDB table"),
@@ -116,13 +128,7 @@ impl Config {
             }),
             s3_path_style: reader.parsed("IGUAZU_S3_PATH_STYLE", false, "true or false", |_| true),
             settings: Settings {
-                table: reader.parsed(
-                    "IGUAZU_TABLE",
-                    fallback.clone(),
-                    "a lower-case letter, then up to 63 of [a-z0-9_]",
-                    |_| true,
-                ),
-                limits: Limits::default(),
+                catalog,
                 output_bytes_max: reader
                     .parsed("IGUAZU_OUTPUT_MIB_MAX", 64, "1 to 1024 (MiB)", |mib| (1..=1024).contains(mib))
                     << 20,
@@ -149,8 +155,54 @@ fn is_namespace(text: &str) -> bool {
 }
 
 impl Reader<'_> {
+    /// The tables of the contracts, or else that of the built-in one.
+    fn catalog(
+        &mut self,
+        fallback: &TableName,
+        folder: impl FnOnce(&str) -> Result<Vec<Text>, String>,
+    ) -> Arc<Catalog> {
+        let secrets = self.secrets();
+        let expected = "a lower-case letter, then up to 63 of [a-z0-9_]";
+        let table = self.parsed("IGUAZU_TABLE", fallback.clone(), expected, |_| true);
+        let Some(path) = self.variables.get("IGUAZU_CONTRACTS").copied() else {
+            return self.built_in(table);
+        };
+        if self.variables.contains_key("IGUAZU_TABLE") {
+            self.problem("IGUAZU_TABLE", "is set beside IGUAZU_CONTRACTS", "one of them: contracts name their tables");
+        }
+        let compiled =
+            folder(path).map_err(|problem| vec![problem]).and_then(|texts| contracts::compile(&texts, &secrets));
+        match compiled {
+            Ok(catalog) => Arc::new(catalog),
+            Err(problems) => {
+                self.problems.extend(problems.into_iter().map(|problem| format!("IGUAZU_CONTRACTS: {problem}")));
+                self.built_in(table)
+            }
+        }
+    }
+
+    fn built_in(&mut self, table: TableName) -> Arc<Catalog> {
+        Arc::new(Catalog::built_in(table, Limits::default()))
+    }
+
+    fn secrets(&mut self) -> Secrets {
+        let mut secrets = Secrets::default();
+        for (name, value) in self.variables.clone() {
+            let Some(secret) = name.strip_prefix(SECRET_PREFIX) else { continue };
+            match secret.to_ascii_lowercase().parse() {
+                Ok(secret) => {
+                    if let Err(error) = secrets.insert(secret, value.as_bytes()) {
+                        self.problems.push(format!("{name}: {error}"));
+                    }
+                }
+                Err(error) => self.problems.push(format!("{name} does not name a secret: {error}")),
+            }
+        }
+        secrets
+    }
+
     fn refuse_unknown(&mut self) {
-        let ours = self.variables.keys().filter(|name| name.starts_with(PREFIX));
+        let ours = self.variables.keys().filter(|name| name.starts_with(PREFIX) && !name.starts_with(SECRET_PREFIX));
         let unknown = ours.filter(|name| !VARIABLES.iter().any(|(known, _)| known == *name));
         let known: Vec<_> = VARIABLES.iter().map(|(name, _)| *name).collect();
         let problems: Vec<_> =
@@ -163,17 +215,28 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
+    /// Two folders: one good, and one with a contract that is none.
+    fn folder(path: &str) -> Result<Vec<Text>, String> {
+        let orders = "table = \"orders\"\nversion = 1\ntypes = [\"order.*\"]\n\n[[column]]\nname = \"email\"\n\
+                      path = \"/email\"\ntype = \"string\"\nsteps = [{ hmac_sha256 = \"pii\" }]\n";
+        match path {
+            "good" => Ok(vec![("good/orders.toml".into(), orders.into())]),
+            "bad" => Ok(vec![("bad/orders.toml".into(), orders.replace("version = 1", "version = 0"))]),
+            other => Err(format!("{other}: cannot be read")),
+        }
+    }
+
     fn config(variables: &[(&str, &str)]) -> Result<Config, Vec<String>> {
         let variables: Vec<_> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Config::from_variables(&variables, &"events".parse().unwrap()).map_err(|error| error.problems)
+        Config::from_variables(&variables, &"events".parse().unwrap(), folder).map_err(|error| error.problems)
     }
 
     #[test]
     fn two_variables_are_enough() {
         let config = config(&[("IGUAZU_BUCKET", "lake"), ("IGUAZU_LEDGER_TABLE", "ledger"), ("PATH", "/bin")]).unwrap();
         assert_eq!((config.bucket.as_str(), config.ledger_table.as_str()), ("lake", "ledger"));
-        assert_eq!(config.settings.table.to_string(), "events");
+        assert_eq!(config.settings.catalog.tables()[0].contract().table.to_string(), "events");
         assert_eq!(config.settings.output_bytes_max, 64 << 20);
         assert_eq!(config.settings.deadline_margin, Duration::from_secs(3));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lambda_events::streams::KinesisEventResponse;
@@ -14,12 +14,10 @@ use iguazu_lake::commit::{
     Base, Body, Command, Commit, Decision, FileEntry, Memory, Refusal, Row, State, Step, codec, decide,
 };
 use iguazu_lake::host::Host;
-use iguazu_lake::ids::{
-    AttemptId, ChainId, RowNumber, SequenceNumber, SequenceSet, StreamId, StreamName, TableName, Timestamp,
-};
+use iguazu_lake::ids::{AttemptId, ChainId, RowNumber, SequenceNumber, SequenceSet, StreamId, StreamName, Timestamp};
 use iguazu_lake::ports::{Ledger, Objects, PutIfAbsent};
 use iguazu_lake::retry::RetryPolicy;
-use iguazu_transform::{Batch, FileFormat, Limits, Output, Record, Source};
+use iguazu_transform::{Batch, Catalog, FileFormat, Output, Record, Source};
 
 use crate::error::IngestError;
 use crate::invocation::Invocation;
@@ -35,10 +33,8 @@ const CHAINS_MAX: usize = 256;
 /// What can be set.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The table that events go to.
-    pub table: TableName,
-    /// What an event may be like.
-    pub limits: Limits,
+    /// The tables that events go to, and what they may be like.
+    pub catalog: Arc<Catalog>,
     /// Decoded bytes after which a commit is closed; the rest of the batch is reported for a retry.
     pub output_bytes_max: usize,
     /// How long before the invocation's deadline it stops by itself.
@@ -311,7 +307,7 @@ impl<O: Objects, L: Ledger, H: Host, S: Streams, F: FileFormat> Ingest<O, L, H, 
         let begun = self.host.now();
         // Half of what is left is for the uploads and the commit.
         let enough = begun.plus(batch.deadline.since(begun) / 2);
-        let mut rows = Batch::new(&self.settings.limits, self.settings.table.clone());
+        let mut rows = Batch::new(&self.settings.catalog);
         for sequence in fresh {
             let full = rows.bytes() >= self.settings.output_bytes_max || self.host.now() >= enough;
             if full && rows.records() > 0 {

@@ -1,10 +1,11 @@
 //! The invocation: from the bytes that Lambda hands over to records with a shard and a sequence number.
 //!
-//! The usual case is one pass of the `aws_lambda_events` types. They refuse a whole event for one field of one
-//! record, such as wrong base64; so where they refuse, the event is read again record by record, and a record
-//! that still has an identity goes to quarantine instead of taking its neighbours with it. An identity is the
-//! shard, by the record's `eventID` or else by that of its neighbours (an invocation holds one shard), and the
-//! sequence number. What has none cannot be committed: the invocation then fails after the others are committed.
+//! The usual case is one pass over the payload by [`usual`]. What is not exactly as Lambda writes it
+//! is read by the `aws_lambda_events` types. They refuse a whole event for one field of one record, such as wrong
+//! base64; so where they refuse, the event is read again record by record, and a record that still has an identity
+//! goes to quarantine instead of taking its neighbours with it. An identity is the shard, by the record's `eventID` or else by
+//! that of its neighbours (an invocation holds one shard), and the sequence number. What has none cannot be committed:
+//! the invocation then fails after the others are committed.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::IngestError;
+use crate::usual;
 
 /// Which shard of which stream a record came from.
 pub type Source = (StreamName, ShardId);
@@ -45,6 +47,18 @@ impl Invocation {
     /// # Errors
     /// Where it is not the event of a Kinesis event source mapping at all.
     pub fn parse(payload: &[u8]) -> Result<Self, IngestError> {
+        if let Some(shards) = usual::read(payload) {
+            return Ok(Self { shards: shards.into_iter().collect(), unidentified: None });
+        }
+        Self::parse_leniently(payload)
+    }
+
+    /// Reads a payload as the event's types do, and field by field where they refuse it. It gives what [`Self::parse`]
+    /// gives, and takes its time.
+    ///
+    /// # Errors
+    /// Where it is not the event of a Kinesis event source mapping at all.
+    pub fn parse_leniently(payload: &[u8]) -> Result<Self, IngestError> {
         if payload.trim_ascii_start().first() == Some(&b'[') {
             // The types would take an array of their fields' values in place of an object, and so find an event
             // without records, which succeeds, in what is no event.
@@ -207,7 +221,7 @@ fn place(event_id: Option<&str>, sequence_number: &str) -> Place {
 }
 
 /// The stream's name out of `arn:aws:kinesis:<region>:<account>:stream/<name>`, a consumer's suffix aside.
-fn stream_of_arn(arn: &str) -> Option<StreamName> {
+pub(crate) fn stream_of_arn(arn: &str) -> Option<StreamName> {
     let (_, resource) = arn.split_once(":stream/")?;
     resource.split('/').next()?.parse().ok()
 }

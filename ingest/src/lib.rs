@@ -3,13 +3,14 @@
 //! - [`invocation`]: shard, sequence number and data out of the event, whatever state it is in.
 //! - [`Ingest`]: the driver around [`iguazu_lake::commit::decide`]. It reads, writes and asks again, and decides nothing.
 //! - [`report`]: what one invocation did, and the same as CloudWatch metrics.
-//! - [`config`]: the environment, read and validated once.
+//! - [`config`]: the environment, read and validated once; [`contracts`]: the tables' contracts, likewise.
 //! - `lambda`: the Lambda function itself (feature `lambda`).
 //!
 //! Rules: success is returned only after the commit; data never fails a batch, only infrastructure does; nothing
 //! runs on after the handler has returned.
 
 pub mod config;
+pub mod contracts;
 mod driver;
 mod error;
 pub mod invocation;
@@ -17,6 +18,7 @@ pub mod invocation;
 pub mod lambda;
 pub mod report;
 mod streams;
+mod usual;
 
 pub use driver::{Handled, Ingest, Settings};
 pub use error::IngestError;

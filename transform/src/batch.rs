@@ -2,24 +2,29 @@
 //!
 //! Rules:
 //! - Every record becomes at least one row; rows are counted when they are made and again when they are written.
+//! - A table's rows of a date are one file, sorted by where their events stand among all events.
 //! - The rows depend on each record alone, so however a stream is cut into batches, its rows are the same.
 //! - Nothing is deduplicated: the caller hands over each sequence number once.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use iguazu_lake::ids::{ChainId, ShardId, StreamId, TableName, Timestamp};
+use iguazu_lake::ids::{ChainId, ShardId, StreamId, Timestamp};
 use iguazu_lake::keys::{Area, Partition};
 
 pub use iguazu_lake::commit::Counts;
 
-use crate::event::Event;
+use crate::decode::{Catalog, Desk};
 use crate::format::{FileFormat, FormatError};
-use crate::limits::Limits;
 use crate::reason::Reason;
 use crate::record::{Payload, Record};
-use crate::rows::{EventRow, QuarantineRow};
+use crate::rows::{Place, QuarantineRow, Rows};
 use crate::unpack::{Part, unpack};
+
+/// What a row costs in memory beside the bytes of its event, near enough to budget with.
+const ROW_BYTES: usize = 256;
+const DAY_MICROS: i64 = 86_400_000_000;
 
 /// Where the records of a batch come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +73,7 @@ pub struct OutputFile {
 /// What a batch became.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// The files, raw before quarantine, by date, the mixed one last.
+    /// The files, raw before quarantine, by table and date, the mixed one last.
     pub files: Vec<OutputFile>,
     /// What is in them.
     pub counts: Counts,
@@ -77,65 +82,83 @@ pub struct Output {
 /// The rows of the records so far.
 #[derive(Debug)]
 pub struct Batch<'a> {
-    limits: &'a Limits,
-    table: TableName,
-    events: Vec<EventRow>,
+    catalog: &'a Catalog,
+    /// The events, by table.
+    events: Vec<Option<Rows>>,
     quarantine: Vec<QuarantineRow>,
+    desk: Desk,
     records: usize,
-    delivered: u64,
+    accepted: u64,
     bytes: usize,
 }
 
 impl<'a> Batch<'a> {
     /// A batch without records.
     #[must_use]
-    pub fn new(limits: &'a Limits, table: TableName) -> Self {
-        Self { limits, table, events: Vec::new(), quarantine: Vec::new(), records: 0, delivered: 0, bytes: 0 }
+    pub fn new(catalog: &'a Catalog) -> Self {
+        Self {
+            catalog,
+            events: catalog.tables().iter().map(|_| None).collect(),
+            quarantine: Vec::new(),
+            desk: Desk::default(),
+            records: 0,
+            accepted: 0,
+            bytes: 0,
+        }
     }
 
     /// Decodes a record and takes all of its rows.
     pub fn push(&mut self, record: &Record) -> Pushed {
-        let before = (self.events.len(), self.quarantine.len());
+        let before = (self.accepted, self.quarantine.len());
         self.records += 1;
-        match &record.payload {
-            Payload::Undecodable { original, reason } => self.refuse(record, 0, original.clone(), reason),
-            Payload::Data(bytes) => match unpack(bytes, self.limits) {
-                Ok(parts) => parts.into_iter().zip(0..).for_each(|(part, sub)| self.take(record, sub, part)),
-                Err(reason) => self.refuse(record, 0, bytes.clone(), &reason),
-            },
-        }
-        Pushed {
-            accepted: (self.events.len() - before.0) as u64,
-            quarantined: (self.quarantine.len() - before.1) as u64,
-        }
-    }
-
-    fn take(&mut self, record: &Record, sub: u32, part: Part) {
-        match part {
-            Part::Unreadable { original, reason } => self.refuse(record, sub, original, &reason),
-            Part::Document(text) => match Event::parse(&text, record.arrival, self.limits) {
-                Ok(event) => {
-                    let row = EventRow { event, arrival: record.arrival, sequence: record.sequence, sub };
-                    self.delivered += 1;
-                    self.bytes += row.bytes();
-                    self.events.push(row);
-                }
-                // A copy, since a slice of one bad line would keep alive all of what its record expanded to.
-                Err(reason) => self.refuse(record, sub, Bytes::copy_from_slice(&text), &reason),
-            },
-        }
-    }
-
-    fn refuse(&mut self, record: &Record, sub: u32, original: Bytes, reason: &Reason) {
-        let row = QuarantineRow {
+        let place = |sub, bytes: &Bytes| Place {
             sequence: record.sequence,
             sub,
             arrival: record.arrival,
+            bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+        };
+        match &record.payload {
+            Payload::Undecodable { original, reason } => {
+                self.refuse(place(0, original), original.clone(), None, reason)
+            }
+            Payload::Data(bytes) => match unpack(bytes, self.catalog.limits()) {
+                Ok(parts) => parts.into_iter().zip(0..).for_each(|(part, sub)| {
+                    let bytes = match &part {
+                        Part::Document(bytes) | Part::Unreadable { original: bytes, .. } => bytes,
+                    };
+                    self.take(place(sub, bytes), part);
+                }),
+                Err(reason) => self.refuse(place(0, bytes), bytes.clone(), None, &reason),
+            },
+        }
+        Pushed { accepted: self.accepted - before.0, quarantined: (self.quarantine.len() - before.1) as u64 }
+    }
+
+    fn take(&mut self, place: Place, part: Part) {
+        match part {
+            Part::Unreadable { original, reason } => self.refuse(place, original, None, &reason),
+            Part::Document(text) => match self.catalog.take(&text, place, &mut self.desk, &mut self.events) {
+                Ok(()) => {
+                    self.accepted += 1;
+                    self.bytes += ROW_BYTES + text.len();
+                }
+                // A copy, since a slice of one bad line would keep alive all of what its record expanded to.
+                Err(refused) => self.refuse(place, Bytes::copy_from_slice(&text), refused.table, &refused.reason),
+            },
+        }
+    }
+
+    fn refuse(&mut self, place: Place, original: Bytes, table: Option<usize>, reason: &Reason) {
+        let contract = table.and_then(|at| self.catalog.tables().get(at)).map(crate::decode::Table::contract);
+        let row = QuarantineRow {
+            place,
             reason_code: reason.code(),
             detail: reason.detail(),
+            contract: contract.map(|contract| (contract.table.clone(), contract.version)),
+            path: reason.path().map(str::to_owned),
+            found: reason.found(),
             original,
         };
-        self.delivered += 1;
         self.bytes += row.bytes();
         self.quarantine.push(row);
     }
@@ -157,26 +180,31 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// On a fault of the program: rows that do not fit the format, or that were lost on the way.
     pub fn finish<F: FileFormat>(self, source: &Source, format: &F) -> Result<Output, FormatError> {
+        let quarantined = self.quarantine.len() as u64;
         let counts = Counts {
             records: self.records as u64,
-            delivered: self.delivered,
-            accepted: self.events.len() as u64,
-            quarantined: self.quarantine.len() as u64,
+            delivered: self.accepted + quarantined,
+            accepted: self.accepted,
+            quarantined,
         };
-        let dates_max = self.limits.dates_per_batch_max;
         let mut files = Vec::new();
-        for (partition, mut rows) in partitions(self.events, |row| row.event.time, dates_max) {
-            rows.sort_unstable_by(order_of_events);
-            files.push(OutputFile {
-                area: Area::Raw(self.table.clone()),
-                partition,
-                rows: rows.len() as u64,
-                bytes: format.events(source, &rows)?,
-                event_time: span(&rows),
-            });
+        for (table, rows) in self.catalog.tables().iter().zip(self.events) {
+            let Some(rows) = rows.filter(|rows| !rows.is_empty()) else { continue };
+            let dates_max = table.contract().limits.dates_per_batch_max;
+            let all = (0..rows.len() as u32).collect();
+            let (parts, mut orders): (Vec<_>, Vec<_>) =
+                partitions(all, |&row| rows.times[row as usize], dates_max).into_iter().unzip();
+            let spans: Vec<_> = orders.iter().map(|order| span(&rows, order)).collect();
+            orders.iter_mut().for_each(|order| sort(&rows, order));
+            let bytes = format.events(source, table, rows, &orders)?;
+            for (((partition, order), event_time), bytes) in parts.into_iter().zip(&orders).zip(spans).zip(bytes) {
+                let area = Area::Raw(table.contract().table.clone());
+                files.push(OutputFile { area, partition, rows: order.len() as u64, bytes, event_time });
+            }
         }
-        for (partition, mut rows) in partitions(self.quarantine, |row| row.arrival, dates_max) {
-            rows.sort_unstable_by(|a, b| a.sequence.cmp_in_shard(&b.sequence).then(a.sub.cmp(&b.sub)));
+        let dates_max = self.catalog.limits().quarantine_dates_max;
+        for (partition, mut rows) in partitions(self.quarantine, |row| row.place.arrival, dates_max) {
+            rows.sort_unstable_by(|a, b| by_delivery(&a.place, &b.place));
             files.push(OutputFile {
                 area: Area::Quarantine,
                 partition,
@@ -190,15 +218,25 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Rows are sorted by where their events stand among all events, so that a bucket is a run of row groups; the
-/// rest of the key only makes the order total.
-fn order_of_events(a: &EventRow, b: &EventRow) -> std::cmp::Ordering {
-    let place = |row: &EventRow| (row.event.id.placement(), row.event.id);
-    place(a).cmp(&place(b)).then_with(|| a.sequence.cmp_in_shard(&b.sequence)).then(a.sub.cmp(&b.sub))
+fn by_delivery(a: &Place, b: &Place) -> Ordering {
+    a.sequence.cmp_in_shard(&b.sequence).then(a.sub.cmp(&b.sub))
 }
 
-fn span(rows: &[EventRow]) -> Option<(Timestamp, Timestamp)> {
-    let times = || rows.iter().map(|row| row.event.time);
+/// Rows are sorted by where their events stand among all events, so that a bucket is a run of rows; the rest of the
+/// key only makes the order total.
+fn sort(rows: &Rows, order: &mut Vec<u32>) {
+    let id = |row: u32| rows.ids[row as usize];
+    let place = |row: u32| &rows.places[row as usize];
+    let mut keyed: Vec<_> = order.iter().map(|&row| (id(row).placement(), row)).collect();
+    keyed.sort_unstable_by(|&(left, a), &(right, b)| {
+        left.cmp(&right).then_with(|| id(a).cmp(&id(b)).then_with(|| by_delivery(place(a), place(b))))
+    });
+    order.clear();
+    order.extend(keyed.into_iter().map(|(_, row)| row));
+}
+
+fn span(rows: &Rows, order: &[u32]) -> Option<(Timestamp, Timestamp)> {
+    let times = || order.iter().map(|&row| rows.times[row as usize]);
     times().min().zip(times().max())
 }
 
@@ -214,22 +252,30 @@ fn conserve(counts: &Counts, written: u64) -> Result<(), FormatError> {
 /// Groups rows by date. The dates with the most rows keep a partition of their own, of equal ones the later, and
 /// the others share the mixed one. A time beyond the years of a key is always mixed.
 fn partitions<R>(rows: Vec<R>, time: impl Fn(&R) -> Timestamp, dates_max: usize) -> BTreeMap<Partition, Vec<R>> {
-    let mut sizes = BTreeMap::<Partition, usize>::new();
-    for row in &rows {
-        *sizes.entry(Partition::of(time(row))).or_default() += 1;
+    let day = |row: &R| time(row).micros().div_euclid(DAY_MICROS);
+    // Most batches have one date, or two: a day's name is made once for each run of rows.
+    let mut sizes = BTreeMap::<i64, usize>::new();
+    for run in rows.chunk_by(|a, b| day(a) == day(b)) {
+        *sizes.entry(run.first().map_or(0, day)).or_default() += run.len();
     }
-    sizes.remove(&Partition::Mixed);
-    if sizes.len() > dates_max {
-        let mut ranked: Vec<_> = sizes.iter().map(|(&day, &size)| (size, day)).collect();
-        ranked.sort_unstable();
-        for (_, day) in &ranked[..ranked.len() - dates_max] {
-            sizes.remove(day);
-        }
-    }
+    let named = |day: i64| Partition::of(Timestamp::from_micros(day.saturating_mul(DAY_MICROS)));
+    let mut ranked: Vec<_> = sizes
+        .into_iter()
+        .map(|(day, size)| (size, day, named(day)))
+        .filter(|(.., partition)| *partition != Partition::Mixed)
+        .collect();
+    ranked.sort_unstable();
+    let own: BTreeMap<_, _> =
+        ranked.iter().rev().take(dates_max).map(|&(_, day, partition)| (day, partition)).collect();
     let mut groups = BTreeMap::<_, Vec<R>>::new();
-    for row in rows {
-        let own = Some(Partition::of(time(&row))).filter(|own| sizes.contains_key(own));
-        groups.entry(own.unwrap_or(Partition::Mixed)).or_default().push(row);
+    let mut rows = rows.into_iter().peekable();
+    while let Some(first) = rows.next() {
+        let today = day(&first);
+        let group = groups.entry(own.get(&today).copied().unwrap_or(Partition::Mixed)).or_default();
+        group.push(first);
+        while let Some(next) = rows.next_if(|row| day(row) == today) {
+            group.push(next);
+        }
     }
     groups
 }

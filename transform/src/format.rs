@@ -5,15 +5,17 @@ use bytes::Bytes;
 use iguazu_lake::ids::SequenceSet;
 
 use crate::batch::Source;
-use crate::rows::{EventRow, QuarantineRow};
+use crate::decode::Table;
+use crate::rows::{QuarantineRow, Rows};
 
 /// Rows to the bytes of a file, and back to what the commit protocol asks of a file.
 pub trait FileFormat {
-    /// A file of events, in the order given.
+    /// Files of a table's events: one for each list of rows, which are positions in `rows`, in the order given.
     ///
     /// # Errors
     /// Where the rows do not fit the format.
-    fn events(&self, source: &Source, rows: &[EventRow]) -> Result<Bytes, FormatError>;
+    fn events(&self, source: &Source, table: &Table, rows: Rows, files: &[Vec<u32>])
+    -> Result<Vec<Bytes>, FormatError>;
 
     /// A file of quarantined input, in the order given.
     ///
@@ -55,6 +57,9 @@ pub enum FormatError {
         /// The number.
         sub: u32,
     },
+    /// The texts of a column outgrew it.
+    #[error("the texts of a column have more than 2 GiB; lower the budget of a batch")]
+    ColumnTooLarge,
     /// Rows could not be laid out in columns.
     #[error("rows could not be laid out in columns")]
     Columns(#[from] arrow::error::ArrowError),

@@ -20,26 +20,29 @@
 //! type and a time, and keeps the rest as JSON text. Deduplication is the business of compaction.
 
 pub mod batch;
+mod columns;
 mod compression;
 pub mod contract;
-pub mod event;
+pub mod decode;
 pub mod format;
+pub mod json;
 pub mod kpl;
+mod layout;
 pub mod limits;
 pub mod parquet;
 pub mod reason;
 pub mod record;
 pub mod rows;
-mod scan;
-mod time;
 pub mod unpack;
 pub mod value;
 
 pub use batch::{Batch, Counts, Output, OutputFile, Pushed, Source};
-pub use event::Event;
+pub use contract::Contract;
+pub use decode::{Catalog, CatalogError};
 pub use format::{FileFormat, FormatError};
 pub use limits::Limits;
 pub use parquet::Parquet;
 pub use reason::Reason;
 pub use record::{Payload, Record};
-pub use rows::{CONTRACT_VERSION, EventRow, QuarantineRow};
+pub use rows::{QuarantineRow, Rows};
+pub use value::Secrets;

@@ -1,12 +1,10 @@
-//! The limits, each with a name and a value. Input beyond one of them is quarantined, never cut to fit.
-
-use std::time::Duration;
+//! The limits of records, each with a name and a value. Input beyond one of them is quarantined, never cut to fit. The
+//! limits of an event are its contract's: [`EventLimits`](crate::contract::EventLimits).
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a record, a document and a batch may cost.
+/// What a record and a document may cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a record as it was delivered. Streams keep Kinesis' default limit, which is the same.
@@ -15,19 +13,11 @@ pub struct Limits {
     pub decompressed_bytes_max: usize,
     /// Documents in one record, the bad ones included.
     pub events_per_record_max: usize,
-    /// Levels of arrays and objects in a document; its own braces are the first.
-    pub json_depth_max: usize,
-    /// Members of a document's outermost object: their index is the only part of it that costs more memory than
-    /// its text.
-    pub members_per_event_max: usize,
-    /// Bytes of an event's type, in UTF-8.
-    pub event_type_bytes_max: usize,
-    /// How long before the arrival of its record an event may have happened.
-    pub event_time_past_max: Duration,
-    /// How long after the arrival of its record an event may claim to happen: clocks disagree.
-    pub event_time_future_max: Duration,
-    /// Dates of a batch that get a file of their own; the surplus shares one.
-    pub dates_per_batch_max: usize,
+    /// Members of one object, wherever in a document it stands: their names are looked at together, and are the only
+    /// part of a document that costs memory beside its text.
+    pub members_per_object_max: usize,
+    /// Dates of a batch that get a file of quarantined input of their own; the surplus shares one.
+    pub quarantine_dates_max: usize,
 }
 
 impl Default for Limits {
@@ -36,12 +26,8 @@ impl Default for Limits {
             record_bytes_max: MIB,
             decompressed_bytes_max: 16 * MIB,
             events_per_record_max: 10_000,
-            json_depth_max: 64,
-            members_per_event_max: 10_000,
-            event_type_bytes_max: 256,
-            event_time_past_max: 3660 * DAY,
-            event_time_future_max: DAY,
-            dates_per_batch_max: 8,
+            members_per_object_max: 10_000,
+            quarantine_dates_max: 8,
         }
     }
 }

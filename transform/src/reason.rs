@@ -2,29 +2,22 @@
 //!
 //! [`Reason::code`] is part of the persisted format and of dashboards: a code never changes its meaning and is
 //! never used again for another. The text says what is wrong, where, which limit it met and how to mend it. It
-//! reaches logs, so it holds positions and limits and nothing of the input itself, not even the names of members.
+//! reaches logs, so it holds positions, limits and the paths that the contract names, and nothing of the input itself,
+//! not even the names of its members.
 
 use std::time::Duration;
+
+use crate::value::Misfit;
 
 /// A member that every event has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Member {
-    /// `$.id`
+    /// What its copies share.
     Id,
-    /// `$.type`
+    /// What kind of event it is.
     Type,
-    /// `$.time`
+    /// When it happened.
     Time,
-}
-
-impl std::fmt::Display for Member {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Id => "$.id",
-            Self::Type => "$.type",
-            Self::Time => "$.time",
-        })
-    }
 }
 
 /// Why a record or a document is no event. Positions count bytes from 0 within the document.
@@ -86,6 +79,14 @@ pub enum Reason {
         /// The limit.
         limit: usize,
     },
+    /// The document is larger than its table takes.
+    #[error("the event has {bytes} bytes, the limit is {limit}; send less, or raise limits.event_bytes")]
+    EventTooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The document is not text.
     #[error("not UTF-8 at byte {byte}; send JSON in UTF-8, compressed with gzip or zstd if at all")]
     NotUtf8 {
@@ -133,51 +134,117 @@ pub enum Reason {
         byte: usize,
     },
     /// A member that every event has is not there.
-    #[error("{0} is missing; every event has an id, a type and a time")]
-    Missing(Member),
+    #[error("{path} is missing; every event has an id, a type and a time")]
+    Missing {
+        /// Which one.
+        member: Member,
+        /// Where it should stand.
+        path: String,
+    },
     /// A member that is a string in every event is something else.
-    #[error("{0} is not a string; send it as one")]
-    NotAString(Member),
+    #[error("{path} is {found}, not a string; send it as one")]
+    NotAString {
+        /// Which one.
+        member: Member,
+        /// Where it stands.
+        path: String,
+        /// What it is.
+        found: &'static str,
+    },
     /// The id has another form.
-    #[error("$.id is not a UUID of the form 8-4-4-4-12 hexadecimal digits; give each event a UUID")]
-    IdNotAUuid,
+    #[error(
+        "{path} is not a UUID of the form 8-4-4-4-12 hexadecimal digits; give each event one, or have the contract \
+         hash its ids"
+    )]
+    IdNotAUuid {
+        /// Where it stands.
+        path: String,
+    },
     /// The type is the empty string.
-    #[error("$.type is empty; name the event's type")]
-    TypeEmpty,
+    #[error("{path} is empty; name the event's type")]
+    TypeEmpty {
+        /// Where it stands.
+        path: String,
+    },
     /// The type is longer than any name.
-    #[error("$.type has {bytes} bytes, the limit is {limit}; use a shorter name")]
+    #[error("{path} has {bytes} bytes, the limit is {limit}; use a shorter name")]
     TypeTooLong {
+        /// Where it stands.
+        path: String,
         /// Its size.
         bytes: usize,
         /// The limit.
         limit: usize,
     },
-    /// The time has another form, or is on no calendar.
-    #[error("$.time is not an RFC 3339 time such as 2026-11-21T12:30:00.5Z; send it with a date, a time and an offset")]
-    TimeNotRfc3339,
-    /// The time is a leap second, which has no instant of its own among timestamps.
-    #[error("$.time is a leap second (:60), which a timestamp cannot tell from the next second; send :59 or the next")]
-    TimeLeapSecond,
-    /// The time is finer than microseconds, and would have to be rounded.
-    #[error("$.time has digits other than zero beyond microseconds; send at most six digits of a second")]
-    TimeTooPrecise,
+    /// No table takes events of this type.
+    #[error("no contract takes events of the type at {path}; add it to the types of one, or make a table the default")]
+    TypeUnknown {
+        /// Where it stands.
+        path: String,
+    },
+    /// The time is not one.
+    #[error("the value at {path} {misfit}")]
+    TimeUnfit {
+        /// Where it stands.
+        path: String,
+        /// What it is.
+        found: &'static str,
+        /// Why.
+        misfit: Misfit,
+    },
     /// The event happened too long before its record arrived.
     #[error(
-        "$.time is more than {} days before the record's arrival; correct the producer's clock or unit",
+        "{path} is more than {} days before the record's arrival; correct the producer's clock or unit",
         days(limit)
     )]
     TimeTooOld {
+        /// Where it stands.
+        path: String,
         /// The limit.
         limit: Duration,
     },
     /// The event claims to happen too long after its record arrived.
     #[error(
-        "$.time is more than {} days after the record's arrival; correct the producer's clock or unit",
+        "{path} is more than {} days after the record's arrival; correct the producer's clock or unit",
         days(limit)
     )]
     TimeTooNew {
+        /// Where it stands.
+        path: String,
         /// The limit.
         limit: Duration,
+    },
+    /// A filter of its table's contract does not let it pass.
+    #[error("the contract's filter on {path} does not take the event; it is kept here, and a replay asks again")]
+    Filtered {
+        /// Where the filter looks.
+        path: String,
+    },
+    /// A column that every event of its table fills has no value.
+    #[error("the column {column} has no value at {path}, and it is required; send one")]
+    ColumnMissing {
+        /// The column.
+        column: String,
+        /// Where its value should stand.
+        path: String,
+    },
+    /// A value does not fit its column.
+    #[error("the value at {path}, for the column {column}, {misfit}")]
+    ColumnUnfit {
+        /// The column.
+        column: String,
+        /// Where the value stands.
+        path: String,
+        /// What it is.
+        found: &'static str,
+        /// Why it does not fit.
+        misfit: Misfit,
+    },
+    /// The event has a member that no column holds, and its table takes none such.
+    #[error("no column holds the member at byte {byte}; give it one, or have the contract keep or ignore the unknown")]
+    UnknownField {
+        /// Where it begins.
+        byte: usize,
     },
 }
 
@@ -205,6 +272,7 @@ impl Reason {
             Self::ZstdWindow { .. } => "zstd_window",
             Self::OutputTooLarge { .. } => "output_too_large",
             Self::TooManyEvents { .. } => "too_many_events",
+            Self::EventTooLarge { .. } => "event_too_large",
             Self::NotUtf8 { .. } => "not_utf8",
             Self::TooDeep { .. } => "too_deep",
             Self::NumberOutOfRange { .. } => "number_out_of_range",
@@ -212,20 +280,75 @@ impl Reason {
             Self::NotAnObject { .. } => "not_an_object",
             Self::TooManyMembers { .. } => "too_many_members",
             Self::DuplicateKey { .. } => "duplicate_key",
-            Self::Missing(Member::Id) => "id_missing",
-            Self::Missing(Member::Type) => "type_missing",
-            Self::Missing(Member::Time) => "time_missing",
-            Self::NotAString(Member::Id) => "id_not_a_string",
-            Self::NotAString(Member::Type) => "type_not_a_string",
-            Self::NotAString(Member::Time) => "time_not_a_string",
-            Self::IdNotAUuid => "id_not_a_uuid",
-            Self::TypeEmpty => "type_empty",
+            Self::Missing { member: Member::Id, .. } => "id_missing",
+            Self::Missing { member: Member::Type, .. } => "type_missing",
+            Self::Missing { member: Member::Time, .. } => "time_missing",
+            Self::NotAString { member: Member::Id, .. } => "id_not_a_string",
+            Self::NotAString { member: Member::Type, .. } => "type_not_a_string",
+            Self::NotAString { member: Member::Time, .. } => "time_not_a_string",
+            Self::IdNotAUuid { .. } => "id_not_a_uuid",
+            Self::TypeEmpty { .. } => "type_empty",
             Self::TypeTooLong { .. } => "type_too_long",
-            Self::TimeNotRfc3339 => "time_not_rfc3339",
-            Self::TimeLeapSecond => "time_leap_second",
-            Self::TimeTooPrecise => "time_too_precise",
+            Self::TypeUnknown { .. } => "type_unknown",
+            Self::TimeUnfit { misfit, .. } => match misfit {
+                Misfit::Kind { .. } => "time_kind",
+                Misfit::LeapSecond => "time_leap_second",
+                Misfit::TooPrecise => "time_too_precise",
+                Misfit::OutOfRange { .. } => "time_out_of_range",
+                _ => "time_malformed",
+            },
             Self::TimeTooOld { .. } => "time_too_old",
             Self::TimeTooNew { .. } => "time_too_new",
+            Self::Filtered { .. } => "filtered",
+            Self::ColumnMissing { .. } => "column_missing",
+            Self::ColumnUnfit { misfit, .. } => match misfit {
+                Misfit::Kind { .. } => "column_kind",
+                Misfit::NotANumber => "column_not_a_number",
+                Misfit::NotABoolean => "column_not_a_boolean",
+                Misfit::NotWhole => "column_not_whole",
+                Misfit::OutOfRange { .. } => "column_out_of_range",
+                Misfit::TooManyDigits { .. } => "column_too_many_digits",
+                Misfit::TooPrecise => "column_too_precise",
+                Misfit::NotADate => "column_not_a_date",
+                Misfit::NotATime { .. } => "column_not_a_time",
+                Misfit::LeapSecond => "column_leap_second",
+                Misfit::NotAUrl => "column_not_a_url",
+                Misfit::TooLong { .. } => "column_too_long",
+            },
+            Self::UnknownField { .. } => "unknown_field",
+        }
+    }
+
+    /// Which place of the contract it is about, as a JSON pointer.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Missing { path, .. }
+            | Self::NotAString { path, .. }
+            | Self::IdNotAUuid { path }
+            | Self::TypeEmpty { path }
+            | Self::TypeTooLong { path, .. }
+            | Self::TypeUnknown { path }
+            | Self::TimeUnfit { path, .. }
+            | Self::TimeTooOld { path, .. }
+            | Self::TimeTooNew { path, .. }
+            | Self::Filtered { path }
+            | Self::ColumnMissing { path, .. }
+            | Self::ColumnUnfit { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
+    /// What kind of value was found, where one was found that does not fit.
+    #[must_use]
+    pub const fn found(&self) -> Option<&'static str> {
+        match self {
+            Self::NotAnObject { found }
+            | Self::NotAString { found, .. }
+            | Self::TimeUnfit { found, .. }
+            | Self::ColumnUnfit { found, .. } => Some(found),
+            Self::IdNotAUuid { .. } | Self::TypeEmpty { .. } | Self::TypeTooLong { .. } => Some("a string"),
+            _ => None,
         }
     }
 

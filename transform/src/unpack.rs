@@ -62,6 +62,9 @@ pub fn unpack(record: &Bytes, limits: &Limits) -> Result<Vec<Part>, Reason> {
 /// tell. What settles it is the grammar alone: a document that is too deep is still one document. Each question is
 /// asked of the whole text at most once, and a typical text answers with its first line.
 fn cut(payload: &Bytes, text: &Bytes, parts: &mut Vec<Part>, parts_max: usize) -> Result<(), Reason> {
+    if memchr::memchr(b'\n', text).is_none() && !text.iter().all(|&byte| is_blank(byte)) {
+        return push(parts, Part::Document(text.clone()), parts_max);
+    }
     let mut lines = lines(text);
     let (Some(first), second) = (lines.next(), lines.next()) else {
         let blank = Part::Unreadable { original: payload.clone(), reason: Reason::EmptyRecord };
@@ -92,7 +95,11 @@ fn push(parts: &mut Vec<Part>, part: Part, parts_max: usize) -> Result<(), Reaso
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|&byte| byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
-        .filter(|line| !line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r')))
+        .filter(|line| !line.iter().all(|&byte| is_blank(byte)))
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r')
 }
 
 /// Whether the bytes are one JSON document by the grammar. The parser skips values without recursion.

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use iguazu_lake::ids::TableName;
 
 use crate::config::{Config, ConfigError, PREFIX};
+use crate::contracts;
 
 /// What the environment says.
 pub(super) struct Environment {
@@ -50,7 +51,7 @@ impl Environment {
             problems.push("AWS_LAMBDA_FUNCTION_MEMORY_SIZE is not a number: expected the one that Lambda sets".into());
         }
         let function = lambda("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default().to_owned();
-        match Config::from_variables(&unicode, fallback) {
+        match Config::from_variables(&unicode, fallback, contracts::read_folder) {
             Ok(config) if problems.is_empty() => Ok(Self { config, function }),
             Ok(_) => Err(ConfigError { problems }),
             Err(error) => {

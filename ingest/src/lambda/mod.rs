@@ -74,6 +74,9 @@ fn init_logs(level: &str) {
 
 /// Logs what is in force, so that nobody has to guess it from defaults.
 fn log_start(config: &Config, function: &str, shared: &aws_config::SdkConfig) {
+    let table =
+        |table: &iguazu_transform::decode::Table| format!("{} v{}", table.contract().table, table.contract().version);
+    let tables = config.settings.catalog.tables().iter().map(table).collect::<Vec<_>>().join(", ");
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         function,
@@ -81,7 +84,7 @@ fn log_start(config: &Config, function: &str, shared: &aws_config::SdkConfig) {
         bucket = config.bucket,
         s3_path_style = config.s3_path_style,
         ledger_table = config.ledger_table,
-        table = %config.settings.table,
+        tables = %tables,
         output_mib_max = config.settings.output_bytes_max >> 20,
         deadline_margin_ms = u64::try_from(config.settings.deadline_margin.as_millis()).unwrap_or(u64::MAX),
         metrics_namespace = config.metrics_namespace,

@@ -26,7 +26,7 @@ use iguazu_lake::ports::{
     ETag, Ledger, Object, Objects, PortError, PutIfAbsent, PutIfMatch, PutRow, Shrunk, StoredRow,
 };
 use iguazu_lake::retry::RetryPolicy;
-use iguazu_transform::{Limits, Parquet};
+use iguazu_transform::{Catalog, Limits, Parquet};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 pub const SHARD: &str = "shardId-000000000003";
@@ -263,8 +263,7 @@ impl Lake {
         let machine = Shared::<Machine>::default();
         machine.0.micros.store(1_795_262_401_000_000, Ordering::Relaxed);
         let settings = Settings {
-            table: "events".parse().unwrap(),
-            limits: Limits::default(),
+            catalog: Arc::new(Catalog::built_in("events".parse().unwrap(), Limits::default())),
             output_bytes_max: 64 << 20,
             deadline_margin: Duration::from_secs(3),
             partial_responses: false,

@@ -14,12 +14,12 @@ use sha2::{Digest, Sha256};
 use super::{IdError, serde_as_text};
 use crate::checksum::Sha256Sum;
 
-/// 129 decimal digits need 429 bits.
-const LIMBS: usize = 7;
 const DIGITS_MAX: usize = 129;
-/// The largest power of ten in a limb, and its exponent.
-const CHUNK: u64 = 10_000_000_000_000_000_000;
-const CHUNK_DIGITS: usize = 19;
+/// The digits of a limb, and what it counts up to. Limbs are decimal because a number is read and written far more
+/// often than anything else is done to it, and never calculated with.
+const LIMB_DIGITS: usize = 19;
+const LIMB: u64 = 10_000_000_000_000_000_000;
+const LIMBS: usize = DIGITS_MAX.div_ceil(LIMB_DIGITS);
 
 /// The place of a record in its shard. For a chunk of a file it is the byte offset.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +29,9 @@ pub struct SequenceNumber {
 }
 
 impl SequenceNumber {
+    /// Digits that every number's text fits.
+    pub const DIGITS_MAX: usize = LIMBS * LIMB_DIGITS;
+
     /// The order of two numbers of the same shard.
     #[must_use]
     pub fn cmp_in_shard(&self, other: &Self) -> Ordering {
@@ -41,38 +44,32 @@ impl SequenceNumber {
         if self.cmp_in_shard(&other) == Ordering::Less { other } else { self }
     }
 
-    /// Multiplies by `factor` and adds `term`; what leaves the top limb is returned.
-    fn multiply_add(&mut self, factor: u64, term: u64) -> u64 {
-        let mut carry = u128::from(term);
-        for limb in self.limbs.iter_mut().rev() {
-            let product = u128::from(*limb) * u128::from(factor) + carry;
-            *limb = product as u64;
-            carry = product >> 64;
+    /// The number in decimal digits, at the end of a buffer that every number fits.
+    #[must_use]
+    pub fn encode<'b>(&self, buffer: &'b mut [u8; Self::DIGITS_MAX]) -> &'b str {
+        for (digits, &limb) in buffer.chunks_exact_mut(LIMB_DIGITS).zip(&self.limbs) {
+            let mut rest = limb;
+            for pair in digits.rchunks_mut(2) {
+                let (ones, tens) = ((rest % 10) as u8, (rest / 10 % 10) as u8);
+                rest /= 100;
+                match pair {
+                    [first, second] => (*first, *second) = (b'0' + tens, b'0' + ones),
+                    [only] => *only = b'0' + ones,
+                    _ => {}
+                }
+            }
         }
-        carry as u64
-    }
-
-    /// Divides by `divisor` in place and returns the remainder.
-    fn divide(&mut self, divisor: u64) -> u64 {
-        let mut remainder = 0_u128;
-        // Most numbers need half of the limbs or fewer.
-        for limb in self.limbs.iter_mut().skip_while(|limb| **limb == 0) {
-            let dividend = (remainder << 64) | u128::from(*limb);
-            *limb = (dividend / u128::from(divisor)) as u64;
-            remainder = dividend % u128::from(divisor);
-        }
-        remainder as u64
-    }
-
-    fn is_zero(&self) -> bool {
-        self.limbs == [0; LIMBS]
+        let last = buffer.len() - 1;
+        let first = buffer.iter().position(|&digit| digit != b'0').unwrap_or(last);
+        std::str::from_utf8(&buffer[first..]).unwrap_or_default()
     }
 }
 
 impl From<u64> for SequenceNumber {
     fn from(value: u64) -> Self {
         let mut limbs = [0; LIMBS];
-        limbs[LIMBS - 1] = value;
+        limbs[LIMBS - 1] = value % LIMB;
+        limbs[LIMBS - 2] = value / LIMB;
         Self { limbs }
     }
 }
@@ -92,38 +89,22 @@ impl FromStr for SequenceNumber {
             // A second spelling of the same number could not be reported back to Kinesis by its text.
             return fail("it has a leading zero");
         }
-        let mut number = Self::from(0);
-        for chunk in digits.chunks(CHUNK_DIGITS) {
-            let mut value = 0_u64;
+        let mut limbs = [0; LIMBS];
+        for (limb, chunk) in limbs.iter_mut().rev().zip(digits.rchunks(LIMB_DIGITS)) {
             for digit in chunk {
                 if !digit.is_ascii_digit() {
                     return fail("it holds something else than decimal digits");
                 }
-                value = value * 10 + u64::from(digit - b'0');
+                *limb = *limb * 10 + u64::from(digit - b'0');
             }
-            let overflow = number.multiply_add(10_u64.pow(chunk.len() as u32), value);
-            debug_assert_eq!(overflow, 0, "129 digits fit 448 bits");
         }
-        Ok(number)
+        Ok(Self { limbs })
     }
 }
 
 impl fmt::Display for SequenceNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut chunks = [0_u64; 8];
-        let mut used = 0;
-        let mut rest = *self;
-        while !rest.is_zero() {
-            chunks[used] = rest.divide(CHUNK);
-            used += 1;
-        }
-        match chunks[..used].split_last() {
-            None => f.write_str("0"),
-            Some((first, others)) => {
-                write!(f, "{first}")?;
-                others.iter().rev().try_for_each(|chunk| write!(f, "{chunk:019}"))
-            }
-        }
+        f.write_str(self.encode(&mut [0; Self::DIGITS_MAX]))
     }
 }
 
@@ -251,13 +232,10 @@ impl SequenceSet {
     #[must_use]
     pub fn digest_of(numbers: &[SequenceNumber]) -> Sha256Sum {
         let mut hash = Sha256::new();
-        let mut text = String::with_capacity(DIGITS_MAX + 1);
+        let mut buffer = [0; SequenceNumber::DIGITS_MAX];
         for number in numbers {
-            use std::fmt::Write as _;
-            text.clear();
-            let written = writeln!(text, "{number}");
-            debug_assert!(written.is_ok(), "a String takes every write");
-            hash.update(text.as_bytes());
+            hash.update(number.encode(&mut buffer));
+            hash.update(b"\n");
         }
         Sha256Sum::new(hash.finalize().into())
     }
@@ -276,6 +254,14 @@ impl FromIterator<SequenceNumber> for SequenceSet {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_small_number_is_its_digits() {
+        for value in [0, 7, 10, 9_999_999_999_999_999_999, 10_000_000_000_000_000_000, u64::MAX] {
+            assert_eq!(SequenceNumber::from(value).to_string(), value.to_string());
+            assert_eq!(value.to_string().parse(), Ok(SequenceNumber::from(value)));
+        }
+    }
 
     proptest! {
         #[test]

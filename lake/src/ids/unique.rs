@@ -25,6 +25,20 @@ impl EventId {
         self.0
     }
 
+    /// The id of a text; nothing if it has another form. Unlike the other way of reading one, it makes no error text,
+    /// which matters where many ids are of another form and are then hashed.
+    #[must_use]
+    pub fn of_text(text: &str) -> Option<Self> {
+        // Only the hyphenated form: an id with two spellings is a duplicate in waiting for every other reader.
+        if text.len() == 36 { Uuid::try_parse(text).ok().map(Self) } else { None }
+    }
+
+    /// The id's text, written to a place of the caller's.
+    #[must_use]
+    pub fn encode(self, into: &mut [u8; 36]) -> &str {
+        self.0.as_hyphenated().encode_lower(into)
+    }
+
     /// Where the event stands among all events: files are sorted by it, and a bucket is a range of it.
     ///
     /// XXH3 of the UUID's 16 bytes with seed 0. It is part of the persisted format: files written years apart
@@ -39,13 +53,12 @@ impl FromStr for EventId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        // Only the hyphenated form: an id with two spellings is a duplicate in waiting for every other reader.
-        let expected = "a UUID of the form 8-4-4-4-12 hexadecimal digits";
-        if text.len() != 36 {
-            return Err(IdError::new("event id", format!("it has {} bytes", text.len()), expected));
-        }
-        Uuid::try_parse(text).map(Self).map_err(|_| {
-            IdError::new("event id", "it holds something else than hexadecimal digits and hyphens", expected)
+        Self::of_text(text).ok_or_else(|| {
+            let problem = match text.len() {
+                36 => "it holds something else than hexadecimal digits and hyphens".to_owned(),
+                bytes => format!("it has {bytes} bytes"),
+            };
+            IdError::new("event id", problem, "a UUID of the form 8-4-4-4-12 hexadecimal digits")
         })
     }
 }
@@ -99,6 +112,7 @@ serde_as_text!(AttemptId);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn an_event_id_has_one_spelling_apart_from_case() {
@@ -106,6 +120,17 @@ mod tests {
         assert_eq!(id.map(|id| id.to_string()), Ok("67e55044-10b1-426f-9247-bb680e5fe0c8".to_owned()));
         for text in ["67e5504410b1426f9247bb680e5fe0c8", "{67e55044-10b1-426f-9247-bb680e5fe0c8}", "", "evt_1"] {
             assert!(text.parse::<EventId>().is_err(), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_event_id_reads_back_from_its_text(bits: u128) {
+            let id = EventId::new(Uuid::from_u128(bits));
+            let mut place = [0; 36];
+            let text = id.encode(&mut place);
+            prop_assert_eq!(text, id.to_string());
+            prop_assert_eq!(EventId::of_text(text), Some(id));
         }
     }
 

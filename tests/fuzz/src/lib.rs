@@ -2,24 +2,38 @@
 //!
 //! - [`invocation`]: the bytes that Lambda hands over, down to the bytes of Parquet files.
 //! - [`kpl`]: the bytes of one record, and aggregates made of pieces of them.
+//! - [`event`]: a document, judged by contracts that use everything that a contract can say.
+//! - [`differential`]: a document as a part of an event, held against another reader: the same documents, the same
+//!   values.
+//! - [`contract`]: the text of a contract, and all that comes of it.
 //! - [`mutate`]: a seeded mutator, for a bounded run of the same functions without instrumentation.
 //!
-//! libFuzzer drives the same two functions from the workspace of its own in `libfuzzer/`, where every crate is
+//! libFuzzer drives the same functions from the workspace of its own in `libfuzzer/`, where every crate is
 //! instrumented. Here they are plain code, so that an ordinary test run tries some thousands of inputs too.
 
 #![expect(clippy::panic, reason = "a fuzz target reports by panicking")]
 
 pub mod mutate;
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use arrow::array::AsArray;
 use bytes::Bytes;
 use iguazu_ingest::invocation::Invocation;
 use iguazu_lake::commit::Counts;
-use iguazu_lake::ids::{AttemptId, ChainId, RowNumber, SequenceSet, StreamId, Timestamp};
+use iguazu_lake::ids::{AttemptId, ChainId, RowNumber, SequenceSet, StreamId, TableName, Timestamp};
 use iguazu_lake::keys::DataFile;
+use iguazu_transform::contract::{
+    Column, ColumnType, DuplicateKeys, SYSTEM_COLUMNS, Source as ColumnSource, compare,
+};
 use iguazu_transform::unpack::unpack;
-use iguazu_transform::{Batch, FileFormat, Limits, Output, Parquet, Payload, Reason, Record, Source, kpl as format};
+use iguazu_transform::{
+    Batch, Catalog, Contract, FileFormat, Limits, Output, Parquet, Payload, Reason, Record, Secrets, Source,
+    kpl as format,
+};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::value::RawValue;
 
 /// Limits that short inputs can reach.
 fn limits() -> Limits {
@@ -27,13 +41,35 @@ fn limits() -> Limits {
         record_bytes_max: 64 << 10,
         decompressed_bytes_max: 256 << 10,
         events_per_record_max: 64,
-        json_depth_max: 16,
-        members_per_event_max: 32,
-        event_type_bytes_max: 32,
-        event_time_past_max: Duration::from_secs(3660 * 86_400),
-        event_time_future_max: Duration::from_secs(86_400),
-        dates_per_batch_max: 2,
+        members_per_object_max: 32,
+        quarantine_dates_max: 2,
     }
+}
+
+/// Contracts that use everything that a contract can say, with limits that short inputs can reach, and the built-in
+/// one for the rest.
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+    let read = |file: &str, text: &str| Contract::parse(file, text).unwrap_or_else(|error| panic!("{error}"));
+    let mut built_in = Contract::built_in(table());
+    built_in.limits.depth_max = 16;
+    built_in.limits.type_bytes_max = 32;
+    built_in.limits.dates_per_batch_max = 2;
+    let contracts = vec![
+        built_in,
+        read("everything.toml", include_str!("everything.toml")),
+        read("cloudevents.toml", include_str!("cloudevents.toml")),
+    ];
+    let mut secrets = Secrets::default();
+    for contract in &contracts {
+        for name in contract.secrets() {
+            secrets.insert(name.clone(), &[7; 32]).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+    Catalog::new(contracts, &secrets, limits()).unwrap_or_else(|error| panic!("{error}"))
+});
+
+fn table() -> TableName {
+    "events".parse().unwrap_or_else(|error| panic!("a constant: {error}"))
 }
 
 /// A payload of Lambda: whatever it holds, each record with an identity becomes rows, once, and the same again.
@@ -41,6 +77,8 @@ pub fn invocation(data: &[u8]) {
     let (Ok(first), again) = (Invocation::parse(data), Invocation::parse(data)) else { return };
     let again = again.unwrap_or_else(|error| panic!("refused the second time: {error}"));
     assert_eq!((&first.shards, &first.unidentified), (&again.shards, &again.unidentified), "parsed differently");
+    let types = Invocation::parse_leniently(data).unwrap_or_else(|error| panic!("refused by the types: {error}"));
+    assert_eq!((&first.shards, &first.unidentified), (&types.shards, &types.unidentified), "the types read another");
     let parsed: usize = first.shards.values().map(Vec::len).sum();
     if let (Some(records), None) = (records_in(data), &first.unidentified) {
         assert_eq!(parsed, records, "a record was lost between the payload and the shards");
@@ -79,6 +117,131 @@ pub fn kpl(data: &[u8]) {
         let answer = format::disaggregate(&flipped.into(), pieces.len());
         assert_eq!(answer, Err(Reason::KplChecksum), "bit {bit} flipped and nobody noticed");
     }
+}
+
+/// A document that is judged by contracts: it becomes one row, whichever it is.
+pub fn event(data: &[u8]) {
+    check_record(data);
+}
+
+/// The text of a contract: refused with places that exist, or a contract of which everything else can be made.
+pub fn contract(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let contract = match Contract::parse("fuzz.toml", text) {
+        Ok(contract) => contract,
+        Err(errors) => {
+            assert!(!errors.problems.is_empty(), "refused without a problem");
+            let lines = text.lines().count().max(1);
+            for problem in &errors.problems {
+                assert!((1..=lines + 1).contains(&problem.line), "line {} of {lines}", problem.line);
+            }
+            return;
+        }
+    };
+    let again = Contract::parse("again.toml", &contract.to_toml());
+    assert_eq!(again.as_ref().map_err(ToString::to_string), Ok(&contract), "the text of a contract says another");
+    assert!(contract.arrow_schema().fields().len() >= contract.columns.len());
+    assert!(!contract.dictionary().is_empty() && contract.json_schema().is_object());
+    assert!(compare(&contract, &contract).may_follow(), "a contract may not follow itself");
+    let mut secrets = Secrets::default();
+    for name in contract.secrets() {
+        secrets.insert(name.clone(), &[7; 32]).unwrap_or_else(|error| panic!("{error}"));
+    }
+    Catalog::new(vec![contract], &secrets, limits()).unwrap_or_else(|error| panic!("a sound contract: {error}"));
+}
+
+/// Levels of a document that both readers take: the other one's bound, less those that are put around it.
+const DIFFERENTIAL_DEPTH_MAX: usize = 120;
+/// Places of a document whose values are compared.
+const PLACES_MAX: usize = 40;
+
+/// A document as a member of an event, with a column for every place in it: taken exactly if serde_json takes it, and
+/// with the very values that serde_json finds.
+pub fn differential(data: &[u8]) {
+    if data.contains(&b'\n') || data.iter().filter(|byte| b"[{".contains(byte)).count() > DIFFERENTIAL_DEPTH_MAX {
+        // Lines are documents of their own, and beyond its depth the other reader refuses what is valid.
+        return;
+    }
+    let theirs: Result<serde_json::Value, _> = serde_json::from_slice(data);
+    let mut places = Vec::new();
+    if theirs.is_ok() {
+        let text = std::str::from_utf8(data).unwrap_or_else(|_| panic!("the other reader took what is no text"));
+        list_places(text.trim_matches(BLANKS), "/x".to_owned(), &mut places);
+    }
+    let catalog = catalog_of_places(&places);
+    let head = r#"{"id":"00000000-0000-4000-8000-000000000001","type":"t","time":"2026-11-21T11:59:00Z","x":"#;
+    let document = [head.as_bytes(), data, b"}"].concat();
+    let arrival = Timestamp::from_millis(1_795_262_400_000);
+    let record = Record { sequence: 1.into(), arrival, payload: Payload::Data(document.into()) };
+    let mut batch = Batch::new(&catalog);
+    let pushed = batch.push(&record);
+    assert_eq!(pushed.accepted == 1, theirs.is_ok(), "one reader took what the other refused: {theirs:?}");
+    if theirs.is_err() {
+        return;
+    }
+    let chain = "shard.fuzz.0.shardId-0".parse().unwrap_or_else(|error| panic!("a constant: {error}"));
+    let output = batch.finish(&Source { chain }, &Parquet).unwrap_or_else(|error| panic!("{error}"));
+    let found = json_columns(&output.files[0].bytes);
+    for ((path, value), found) in places.iter().zip(found) {
+        assert_eq!(found.as_deref(), (value != "null").then_some(value.as_str()), "the value at {path}");
+    }
+}
+
+const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// The places of a document with what is written there, as the other reader takes it apart. Of members of one name the
+/// last counts.
+fn list_places(text: &str, path: String, places: &mut Vec<(String, String)>) {
+    if places.len() == PLACES_MAX || path.matches('/').count() > 30 {
+        return;
+    }
+    places.push((path.clone(), text.to_owned()));
+    match text.as_bytes().first() {
+        Some(b'[') => {
+            let elements: Vec<&RawValue> = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}"));
+            for (index, element) in elements.into_iter().enumerate() {
+                list_places(element.get(), format!("{path}/{index}"), places);
+            }
+        }
+        Some(b'{') => {
+            let members: BTreeMap<String, &RawValue> =
+                serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}"));
+            for (name, member) in members {
+                let token = name.replace('~', "~0").replace('/', "~1");
+                list_places(member.get(), format!("{path}/{token}"), places);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn catalog_of_places(places: &[(String, String)]) -> Catalog {
+    let mut contract = Contract::built_in(table());
+    contract.duplicate_keys = DuplicateKeys::Last;
+    contract.limits.depth_max = 2 * DIFFERENTIAL_DEPTH_MAX;
+    contract.columns = (0..)
+        .zip(places)
+        .map(|(number, (path, _))| Column {
+            name: format!("c{number}").parse().unwrap_or_else(|error| panic!("{error}")),
+            source: ColumnSource::Paths(vec![path.parse().unwrap_or_else(|error| panic!("{path}: {error}"))]),
+            kind: ColumnType::Json,
+            required: false,
+            default: None,
+            steps: Vec::new(),
+            description: String::new(),
+        })
+        .collect();
+    let limits = Limits::default();
+    Catalog::new(vec![contract], &Secrets::default(), limits).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The columns behind the one of what no column holds, of the only row of a file.
+fn json_columns(file: &Bytes) -> Vec<Option<String>> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file.clone()).and_then(|builder| builder.build());
+    let mut reader = reader.unwrap_or_else(|error| panic!("our own file: {error}"));
+    let Some(Ok(batch)) = reader.next() else { panic!("our own file has no row") };
+    let columns = batch.columns().iter().skip(SYSTEM_COLUMNS.len() + 1);
+    columns.map(|column| column.as_string::<i32>().iter().next().flatten().map(str::to_owned)).collect()
 }
 
 fn check_record(data: &[u8]) {
@@ -122,9 +285,7 @@ fn check_records(source: &Source, mut records: Vec<Record>) {
 }
 
 fn files_of(source: &Source, records: &[Record]) -> Output {
-    let limits = limits();
-    let table = "events".parse().unwrap_or_else(|error| panic!("a constant: {error}"));
-    let mut batch = Batch::new(&limits, table);
+    let mut batch = Batch::new(&CATALOG);
     for record in records {
         let pushed = batch.push(record);
         assert!(pushed.accepted + pushed.quarantined >= 1, "record {} left no row", record.sequence);

@@ -51,6 +51,21 @@ fn mutated_records_hold_what_must_hold_for_any_input() {
 }
 
 #[test]
+fn mutated_events_hold_what_must_hold_for_any_input() {
+    bounded("event", 4_000, 4 << 10, iguazu_fuzz::event);
+}
+
+#[test]
+fn mutated_documents_are_taken_and_read_as_another_reader_does() {
+    bounded("differential", 4_000, 1 << 10, iguazu_fuzz::differential);
+}
+
+#[test]
+fn mutated_contracts_hold_what_must_hold_for_any_input() {
+    bounded("contract", 3_000, 8 << 10, iguazu_fuzz::contract);
+}
+
+#[test]
 fn a_seed_gives_the_same_inputs_again() {
     let seeds = corpus("kpl");
     let inputs = || {
@@ -133,6 +148,66 @@ fn invocations() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Events that reach every column of the contracts of the targets, and some that do not fit.
+fn events() -> Vec<(&'static str, String)> {
+    let order = |more: &str| {
+        format!(r#"{{"id":"00000000-0000-4000-8000-000000000007","type":"order","time":"2026-11-21T11:59:00Z",{more}}}"#)
+    };
+    let full = r#""text":"caf\u00e9","label":" AbCdEfG ","small":-3,"n":"12","ratio":1.5e-3,"flag":true,"day":"2026-02-28","at":1795262340123,"url":"https://u@Shop.example:8443/a?b#c","email":" A@b.example ","card":"4111","raw":{"a":[1,null]},"tags":["x",null,"y"],"order":{"price":12.30,"wide":12345678901234567890.0123456789,"lines":[{"sku":"s","unitPrice":0.10,"seen":["2026-11-21T00:00:00Z"],"more":1},null]},"rest":{"b":[{}]}"#;
+    let cloud = |more: &str| {
+        format!(r#"{{"specversion":"1.0","source":"/shop","id":"a-1","type":"com.x","time":"2026-11-21T11:59:00+01:00"{more}}}"#)
+    };
+    vec![
+        ("full", order(full)),
+        ("nothing_but_nulls", order(r#""text":null,"label":null,"n":null,"order":null,"tags":null,"day":null"#)),
+        ("coalesced", order(r#""label":null,"old":{"label":7,"other":1}"#)),
+        ("filtered", order(r#""test":1.0"#)),
+        ("wrong_types", order(r#""small":2147483648,"order":{"price":1.234}"#)),
+        ("wrong_deep", order(r#""order":{"lines":[{"unitPrice":"x"}]}"#)),
+        ("long_text", order(&format!(r#""text":"{}""#, "x".repeat(201)))),
+        ("cloud", cloud(r#","data":{"amount":-1.5,"ok":"true"}"#)),
+        ("cloud_twice", cloud(r#","data":{"amount":1},"data":{"amount":2}"#)),
+        ("cloud_unknown", cloud(r#","data":{"other":1}"#)),
+        ("cloud_number_id", cloud("").replace(r#""a-1""#, "17")),
+    ]
+}
+
+/// Documents of every part of the grammar.
+fn documents() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("object", r#"{"a":1,"b":{"c":[true,false,null]},"":{"":[]}}"#),
+        ("array", r#"[1,[2,[3,{"a":[{}]}]],"x"]"#),
+        ("numbers", r#"[0,-0,1.5,-1.5e10,1E+2,2e-308,123456789012345678901234567890,1.7976931348623157e308,0e999]"#),
+        ("too_large", "[1e309]"),
+        ("strings", r#"["","a\"b\\c\/\b\f\n\r\t","\u00e4\ud83d\ude00","äöü€𝄞"]"#),
+        ("lone_surrogate", r#"{"a":"\ud83d"}"#),
+        ("names", r#"{"a":1,"a":2,"\u0061":3,"a/b~c":4}"#),
+        ("blanks", " \t{ \"a\" :\t[ 1 , 2 ] } "),
+        ("text", r#""just a text""#),
+        ("word", "true"),
+        ("cut", r#"{"a":[1,2"#),
+        ("long", r#"{"abcdefghijklmnop":"abcdefgh","abcdefghijklmnoq":"abcdefghi","abcdefghijklmno":12345678}"#),
+    ]
+}
+
+/// Contracts: those of the targets, the one that shows everything, and some that are none.
+fn contracts() -> Vec<(&'static str, String)> {
+    let head = "table = \"t\"\nversion = 1\ntypes = [\"*\"]\n";
+    let column = |text: &str| format!("{head}[[column]]\nname = \"a\"\npath = \"/a\"\n{text}\n");
+    let rollup = "type = \"int64\"\n[[rollup]]\nname = \"r\"\nwindow = \"day\"\nby = [\"event_type\"]\nsum = { total = \"a\" }";
+    vec![
+        ("orders", include_str!("../../../contracts/orders.toml").to_owned()),
+        ("everything", include_str!("../src/everything.toml").to_owned()),
+        ("cloudevents", include_str!("../src/cloudevents.toml").to_owned()),
+        ("least", head.to_owned()),
+        ("deep_type", column(&format!("type = \"{}\"", "list<".repeat(40)))),
+        ("unknown_type", column("type = \"strin\"\nrequired = 1")),
+        ("rollup", column(rollup)),
+        ("wrong_names", format!("{head}tables = 1\n[[column]]\nname = \"event_id\"\npth = \"/a\"\n")),
+        ("no_toml", "table = [\n".to_owned()),
+    ]
+}
+
 /// `cargo test -p iguazu-fuzz -- --ignored` writes the seeds again, after a change of the shapes above.
 #[test]
 #[ignore = "it writes the corpora"]
@@ -142,5 +217,14 @@ fn write_the_corpora() {
     }
     for (name, text) in invocations() {
         std::fs::write(folder("invocation").join(name), text).unwrap();
+    }
+    for (name, text) in events() {
+        std::fs::write(folder("event").join(name), text).unwrap();
+    }
+    for (name, text) in documents() {
+        std::fs::write(folder("differential").join(name), text).unwrap();
+    }
+    for (name, text) in contracts() {
+        std::fs::write(folder("contract").join(name), text).unwrap();
     }
 }

@@ -3,11 +3,11 @@
 //! The pool is made once a process. What a payload must give is what the transform gives for it alone: whether
 //! that is right is the transform's own tests' business, the simulation asks whether it arrives once and whole.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use iguazu_lake::ids::{ChainId, SequenceNumber, Timestamp};
-use iguazu_transform::{Batch, Counts, Limits, Payload, Record, Source, kpl};
+use iguazu_transform::{Batch, Catalog, Contract, Counts, Limits, Payload, Record, Secrets, Source, kpl};
 
 use crate::plain::{SeenRow, SimFormat};
 
@@ -25,17 +25,29 @@ pub struct Sample {
     pub counts: Counts,
 }
 
-/// All payloads. Every eighth is bad, and every eighth holds several events.
+/// All payloads. Some are bad, every eighth holds several events, and some events belong to a table of their own.
 pub static POOL: LazyLock<Vec<Sample>> = LazyLock::new(|| (0..POOL_SIZE).map(sample).collect());
 
 /// How many there are.
 pub const POOL_SIZE: usize = 256;
 
+/// The tables: one by the built-in contract, and one with columns of its own that an event can miss.
+pub static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| {
+    let orders = Contract::parse("orders.toml", include_str!("orders.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let contracts = vec![Contract::built_in(table()), orders];
+    Arc::new(Catalog::new(contracts, &Secrets::default(), Limits::default()).unwrap_or_else(|error| panic!("{error}")))
+});
+
 fn event(number: usize) -> String {
     let day = 27 + number % 3;
+    // Every sixteenth belongs to the table of orders, and every 32nd of all has no value for its column.
+    let (kind, n) = match number % 32 {
+        1 => ("order".to_owned(), number.to_string()),
+        17 => ("order".to_owned(), format!("\"{number}\"")),
+        _ => (format!("t{}", number % 5), number.to_string()),
+    };
     format!(
-        r#"{{"id":"00000000-0000-4000-8000-{number:012x}","type":"t{}","time":"2025-12-{day}T10:00:00Z","n":{number}}}"#,
-        number % 5
+        r#"{{"id":"00000000-0000-4000-8000-{number:012x}","type":"{kind}","time":"2025-12-{day}T10:00:00Z","n":{n}}}"#
     )
 }
 
@@ -55,8 +67,7 @@ fn payload(number: usize) -> Vec<u8> {
 
 fn sample(number: usize) -> Sample {
     let data = Bytes::from(payload(number));
-    let limits = Limits::default();
-    let mut batch = Batch::new(&limits, table());
+    let mut batch = Batch::new(&CATALOG);
     batch.push(&Record { sequence: SequenceNumber::from(0), arrival: ARRIVAL, payload: Payload::Data(data.clone()) });
     let chain: ChainId = "shard.pool.0.shardId-0".parse().unwrap_or_else(|_| unreachable!("a constant"));
     let output =
@@ -66,7 +77,7 @@ fn sample(number: usize) -> Sample {
     Sample { data, rows: rows.into_iter().map(|(_, row)| row).collect(), counts: output.counts }
 }
 
-/// The table of every simulated event.
+/// The table of the built-in contract.
 #[must_use]
 pub fn table() -> iguazu_lake::ids::TableName {
     "events".parse().unwrap_or_else(|_| unreachable!("a constant"))

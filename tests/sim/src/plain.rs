@@ -8,7 +8,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::Bytes;
 use iguazu_lake::ids::{SequenceNumber, SequenceSet};
-use iguazu_transform::{EventRow, FileFormat, FormatError, Parquet, QuarantineRow, Source};
+use iguazu_transform::decode::Table;
+use iguazu_transform::{FileFormat, FormatError, Parquet, QuarantineRow, Rows, Source};
 
 /// A row as the world sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,20 +60,28 @@ fn parse_line(line: &str) -> Option<(SequenceNumber, SeenRow)> {
 }
 
 impl FileFormat for SimFormat {
-    fn events(&self, source: &Source, rows: &[EventRow]) -> Result<Bytes, FormatError> {
-        let Self::Plain = self else { return Parquet.events(source, rows) };
-        Ok(lines(rows.iter().map(|row| {
-            let event = &row.event;
-            let said = (event.id, &event.kind, event.time, &event.data);
-            (row.sequence, SeenRow { sub: row.sub, fingerprint: fingerprint(("event", said)) })
-        })))
+    fn events(
+        &self,
+        source: &Source,
+        table: &Table,
+        rows: Rows,
+        files: &[Vec<u32>],
+    ) -> Result<Vec<Bytes>, FormatError> {
+        let Self::Plain = self else { return Parquet.events(source, table, rows, files) };
+        let line = |&row: &u32| {
+            let mut hasher = DefaultHasher::new();
+            rows.hash_row(row as usize, &mut hasher);
+            let place = rows.place(row as usize)?;
+            Some((place.sequence, SeenRow { sub: place.sub, fingerprint: fingerprint(("event", hasher.finish())) }))
+        };
+        Ok(files.iter().map(|file| lines(file.iter().filter_map(line))).collect())
     }
 
     fn quarantine(&self, source: &Source, rows: &[QuarantineRow]) -> Result<Bytes, FormatError> {
         let Self::Plain = self else { return Parquet.quarantine(source, rows) };
         Ok(lines(rows.iter().map(|row| {
             let said = (row.reason_code, &row.original);
-            (row.sequence, SeenRow { sub: row.sub, fingerprint: fingerprint(("quarantine", said)) })
+            (row.place.sequence, SeenRow { sub: row.place.sub, fingerprint: fingerprint(("quarantine", said)) })
         })))
     }
 

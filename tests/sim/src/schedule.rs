@@ -16,14 +16,14 @@ use iguazu_lake::invariants::{self, InvariantId};
 use iguazu_lake::keys::KeyPrefix;
 use iguazu_lake::retry::RetryPolicy;
 use iguazu_lake::sweep::{SweepBounds, Swept, sweep_orphans};
-use iguazu_transform::{Limits, Payload, Record};
+use iguazu_transform::{Payload, Record};
 
 use crate::checks::Violation;
 use crate::counters::{Counters, Event};
 use crate::draw::{Actor, Draws};
 use crate::faults::{Allowed, FaultAt};
 use crate::kinesis::STREAM;
-use crate::payloads::table;
+use crate::payloads::CATALOG;
 use crate::plain::SimFormat;
 use crate::ports::{Shared, SimHost, SimPorts};
 use crate::scene::{AFTER_DAYS, DAY, SECOND};
@@ -268,8 +268,7 @@ impl Schedule {
                 (scene.parquet, scene.output_bytes_max, scene.partial_responses)
             };
             let settings = Settings {
-                table: table(),
-                limits: Limits::default(),
+                catalog: Arc::clone(&CATALOG),
                 output_bytes_max,
                 deadline_margin: Duration::from_secs(1),
                 partial_responses,

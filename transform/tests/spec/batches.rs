@@ -5,7 +5,9 @@ use iguazu_lake::keys::{Area, Partition};
 use iguazu_transform::{Batch, Counts, FormatError, Limits, Parquet, Pushed, Record, Source};
 use proptest::prelude::*;
 
-use crate::support::{ARRIVAL, Row, event, gzip, id, output, output_under, record, rows_in, rows_of, source};
+use crate::support::{
+    ARRIVAL, Row, catalog, catalog_within, event, gzip, id, output, output_by, record, rows_in, rows_of, source,
+};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -45,10 +47,10 @@ fn a_batch_has_one_file_per_date_and_counts_what_is_in_them() {
 
 #[test]
 fn surplus_dates_share_one_file() {
-    let limits = Limits { dates_per_batch_max: 2, ..Limits::default() };
+    let catalog = catalog(|contract| contract.limits.dates_per_batch_max = 2);
     let days = [9, 5, 5, 1, 7];
     let records: Vec<_> = (0..).zip(days).map(|(n, days)| record(n, event_on(n.into(), days))).collect();
-    let output = output_under(&limits, &records);
+    let output = output_by(&catalog, &records);
     let files: Vec<_> = output.files.iter().map(|file| (file.partition, file.rows)).collect();
     assert_eq!(files, [(date(5), 2), (date(1), 1), (Partition::Mixed, 2)]);
     let at = |days: i64| Timestamp::from_millis(ARRIVAL.millis() - days * DAY_MS);
@@ -74,8 +76,8 @@ fn events_are_sorted_by_their_place_among_all_events_and_copies_by_delivery() {
 
 #[test]
 fn a_batch_tells_its_caller_how_it_goes() {
-    let limits = Limits::default();
-    let mut batch = Batch::new(&limits, "events".parse().unwrap());
+    let catalog = catalog(|_| ());
+    let mut batch = Batch::new(&catalog);
     assert_eq!((batch.records(), batch.bytes()), (0, 0));
     let lines = format!("{}\noops\n{}", event(1), event(2));
     assert_eq!(batch.push(&record(1, &lines)), Pushed { accepted: 2, quarantined: 1 });
@@ -89,9 +91,9 @@ fn a_batch_tells_its_caller_how_it_goes() {
 #[test]
 fn only_a_shard_has_files() {
     let bucket = Source { chain: "bucket.events.0.7".parse().unwrap() };
-    let limits = Limits::default();
+    let catalog = catalog(|_| ());
     for data in [event(1).as_bytes(), b""] {
-        let mut batch = Batch::new(&limits, "events".parse().unwrap());
+        let mut batch = Batch::new(&catalog);
         batch.push(&record(1, data));
         assert!(matches!(batch.finish(&bucket, &Parquet), Err(FormatError::NotAShard)));
     }
@@ -122,10 +124,11 @@ proptest! {
     fn wherever_a_stream_is_cut_its_rows_are_the_same(
         records in records(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5), dates_max in 0_usize..9,
     ) {
-        let limits = Limits { dates_per_batch_max: dates_max, ..Limits::default() };
+        let limits = Limits { quarantine_dates_max: dates_max, ..Limits::default() };
+        let catalog = catalog_within(limits, |contract| contract.limits.dates_per_batch_max = dates_max);
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(records.len() + 1)).chain([0, records.len()]).collect();
         cuts.sort_unstable();
-        let parts: Vec<_> = cuts.windows(2).map(|cut| output_under(&limits, &records[cut[0]..cut[1]])).collect();
+        let parts: Vec<_> = cuts.windows(2).map(|cut| output_by(&catalog, &records[cut[0]..cut[1]])).collect();
         let mut expected = rows_in(&output(&records));
         let mut rows: Vec<_> = parts.iter().flat_map(rows_in).collect();
         expected.sort();

@@ -1,14 +1,19 @@
 //! What an event is, and how the documents of a record are found.
 
 use iguazu_lake::ids::Timestamp;
-use iguazu_transform::kpl;
-use iguazu_transform::{Event, Limits};
+use iguazu_transform::{Limits, kpl};
 use proptest::prelude::*;
 
-use crate::support::{ARRIVAL, Row, accepted, event, gzip, outcome, record, refused, rows, wide_sequence, zstd};
+use crate::support::{
+    ARRIVAL, Row, accepted, catalog_within, event, gzip, judged, outcome, outcome_by, record, refused, rows,
+    wide_sequence, zstd,
+};
 
 fn data_of(document: &str) -> String {
-    Event::parse(document.as_bytes(), ARRIVAL, &Limits::default()).map(|event| event.data).unwrap()
+    match judged(document) {
+        Ok(Row::Event { data, .. }) => data,
+        other => panic!("{document} is no event: {other:?}"),
+    }
 }
 
 #[test]
@@ -103,7 +108,7 @@ fn a_long_text_of_lines_takes_time_in_proportion_to_its_length() {
     // Were each line to be read together with all that follow it, this would take hours.
     let limits = Limits { events_per_record_max: 200_000, ..Limits::default() };
     let text = "[\n".repeat(100_000) + &"1\n".repeat(90_000);
-    assert_eq!(crate::support::outcome_under(&limits, gzip(text.as_bytes())).len(), 190_000);
+    assert_eq!(outcome_by(&catalog_within(limits, |_| ()), gzip(text.as_bytes())).len(), 190_000);
 }
 
 proptest! {

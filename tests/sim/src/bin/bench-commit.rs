@@ -23,7 +23,7 @@ use iguazu_lake::ports::{
 };
 use iguazu_lake::retry::RetryPolicy;
 use iguazu_sim::payloads::{ARRIVAL, table};
-use iguazu_transform::{Limits, Parquet, Payload, Record};
+use iguazu_transform::{Catalog, Limits, Parquet, Payload, Record};
 
 /// Requests of one kind each.
 #[derive(Default)]
@@ -177,8 +177,7 @@ type Container = Ingest<Counted, Counted, Still, FixedStreams, Parquet>;
 
 fn container(ports: &Counted, number: u64) -> Container {
     let settings = Settings {
-        table: table(),
-        limits: Limits::default(),
+        catalog: Arc::new(Catalog::built_in(table(), Limits::default())),
         output_bytes_max: 64 << 20,
         deadline_margin: Duration::from_secs(1),
         partial_responses: true,

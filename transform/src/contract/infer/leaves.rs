@@ -8,7 +8,7 @@ use super::super::read::COLUMNS_MAX;
 use super::super::types::DECIMAL_DIGITS_MAX;
 use super::super::{ColumnType, Pointer};
 use super::{InferError, TYPES_LISTED_MAX};
-use crate::time;
+use crate::value::rfc3339;
 
 /// Levels of objects whose members become columns; what is deeper stays JSON.
 const LEVELS_MAX: usize = 16;
@@ -77,8 +77,8 @@ impl Guess {
     }
 
     fn of_text(text: &str) -> Self {
-        let date = || text.len() == 10 && time::parse(&format!("{text}T00:00:00Z")).is_ok();
-        if time::parse(text).is_ok() {
+        let date = || text.len() == 10 && rfc3339::micros_of(&format!("{text}T00:00:00Z")).is_ok();
+        if rfc3339::micros_of(text).is_ok() {
             Self::Timestamp
         } else if date() {
             Self::Date

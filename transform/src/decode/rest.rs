@@ -1,0 +1,190 @@
+//! What no column holds: the members of an event that are left when its columns have taken theirs, as JSON text.
+//!
+//! Names and values stay byte for byte and in their order. A value is the unit: one that its column holds only in
+//! part, or that was passed over for another, is kept whole.
+
+use std::collections::BTreeSet;
+
+use super::nested::{value, whole};
+use super::paths::{NOWHERE, NodeId, Paths, ROOT};
+use super::walk::{Member, Walk, raw};
+use crate::json::{Cursor, Kind, Span, decoded, fingerprint};
+
+/// How much of what stands at a place the table holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// Nothing: it is kept.
+    None,
+    /// Some of what is within.
+    Within,
+    /// All of it.
+    Whole,
+}
+
+/// What a table holds, by place.
+#[derive(Debug)]
+pub(crate) struct Claims(Vec<Claim>);
+
+impl Claims {
+    /// The claims of a table that holds the values at these nodes.
+    pub(crate) fn of(nodes: &[NodeId], paths: &Paths) -> Self {
+        let parents = paths.parents();
+        let mut claims = vec![Claim::None; parents.len()];
+        for &node in nodes {
+            claims[usize::from(node)] = Claim::Whole;
+            let mut above = parents[usize::from(node)];
+            while above != NOWHERE {
+                let claim = &mut claims[usize::from(above)];
+                if *claim == Claim::None {
+                    *claim = Claim::Within;
+                }
+                above = parents[usize::from(above)];
+            }
+        }
+        claims[usize::from(ROOT)] = Claim::Within;
+        Self(claims)
+    }
+
+    #[inline]
+    fn at(&self, node: NodeId) -> Claim {
+        self.0.get(usize::from(node)).copied().unwrap_or(Claim::None)
+    }
+}
+
+/// What is left of an event.
+#[derive(Debug)]
+pub(crate) struct Rest<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) paths: &'a Paths,
+    pub(crate) claims: &'a Claims,
+    /// Values that are kept although a column claims them.
+    pub(crate) kept: &'a [NodeId],
+    /// Whether some object names a member twice; the last one counts.
+    pub(crate) duplicates: bool,
+}
+
+impl Rest<'_> {
+    #[inline]
+    fn claim(&self, node: NodeId) -> Claim {
+        match self.claims.at(node) {
+            Claim::Whole if !self.kept.is_empty() && self.kept.contains(&node) => Claim::None,
+            claim => claim,
+        }
+    }
+
+    /// Writes it as an object, and says where the first member begins, if there is one.
+    #[inline]
+    pub(crate) fn write(&self, walk: &Walk, out: &mut Vec<u8>) -> Option<usize> {
+        out.push(b'{');
+        let first = self.members(&walk.members, out);
+        out.push(b'}');
+        first
+    }
+
+    /// Writes what is left of an object's members, and says where the first of them begins.
+    fn members(&self, members: &[Member], out: &mut Vec<u8>) -> Option<usize> {
+        let counting = if self.duplicates { self.last_of_each_name(members) } else { Vec::new() };
+        let mut first = None;
+        for (at, member) in members.iter().enumerate() {
+            let counts = counting.get(at).is_none_or(|counts| *counts);
+            if counts && self.member(member, first.is_none(), out) {
+                first = first.or(Some(member.name.start - 1));
+            }
+        }
+        first
+    }
+
+    /// Which members count, where a name occurs more than once.
+    #[cold]
+    fn last_of_each_name(&self, members: &[Member]) -> Vec<bool> {
+        let spelled = |span: Span| decoded(raw(self.text, span), span.escaped, &mut String::new()).to_owned();
+        let mut later = BTreeSet::new();
+        let mut counting: Vec<_> = members.iter().rev().map(|member| later.insert(spelled(member.name))).collect();
+        counting.reverse();
+        counting
+    }
+
+    /// Writes what is left of a member. Says whether anything is.
+    #[inline]
+    fn member(&self, member: &Member, is_first: bool, out: &mut Vec<u8>) -> bool {
+        let before = out.len();
+        let claim = self.claim(member.node);
+        if claim == Claim::Whole {
+            return false;
+        }
+        if !is_first {
+            out.push(b',');
+        }
+        let (from, to) = (member.value.0 as usize, member.value.1 as usize);
+        let bytes = self.text.as_bytes();
+        out.extend_from_slice(bytes.get(member.name.start - 1..=member.name.end).unwrap_or_default());
+        out.push(b':');
+        match claim {
+            Claim::Within => {
+                if !self.value(member.node, from, out) {
+                    out.truncate(before);
+                    return false;
+                }
+            }
+            _ => out.extend_from_slice(bytes.get(from..to).unwrap_or_default()),
+        }
+        true
+    }
+
+    /// Writes what is left of a value that columns look into. Says whether anything is.
+    fn value(&self, node: NodeId, at: usize, out: &mut Vec<u8>) -> bool {
+        let mut cursor = Cursor::new(self.text.as_bytes()).moved(at);
+        if cursor.peek() != Some(b'{') {
+            return self.other(node, cursor, out);
+        }
+        cursor.next();
+        let mut members = Vec::new();
+        while !matches!(cursor.peek(), Some(b'}') | None) {
+            let Ok(name) = cursor.name() else { return true };
+            cursor.peek();
+            let from = cursor.at() as u32;
+            if value(&mut cursor).is_none() {
+                return true;
+            }
+            let mut scratch = String::new();
+            let spelled = decoded(raw(self.text, name), name.escaped, &mut scratch).as_bytes();
+            let node = self.paths.child(node, spelled, fingerprint(spelled));
+            members.push(Member { name, node, value: (from, cursor.at() as u32) });
+            if cursor.peek() == Some(b',') {
+                cursor.next();
+            }
+        }
+        out.push(b'{');
+        let left = self.members(&members, out).is_some();
+        out.push(b'}');
+        // An object of which all was taken is not left over; one that never held anything is.
+        left || members.is_empty()
+    }
+
+    /// What columns look into and is no object: an array of which they hold elements, which is kept whole unless they
+    /// hold all; or something else than they expect, of which they hold nothing.
+    fn other(&self, node: NodeId, mut cursor: Cursor<'_>, out: &mut Vec<u8>) -> bool {
+        let Some(found) = value(&mut cursor) else { return true };
+        if found.kind == Kind::Array {
+            let mut elements = Cursor::new(self.text.as_bytes()).moved(found.start as usize);
+            elements.next();
+            let mut index = 0;
+            let mut all = true;
+            while !matches!(elements.peek(), Some(b']') | None) {
+                all &= self.claim(self.paths.element(node, index)) == Claim::Whole;
+                index += 1;
+                if value(&mut elements).is_none() {
+                    break;
+                }
+                if elements.peek() == Some(b',') {
+                    elements.next();
+                }
+            }
+            if all && index > 0 {
+                return false;
+            }
+        }
+        out.extend_from_slice(whole(found, self.text).as_bytes());
+        true
+    }
+}
