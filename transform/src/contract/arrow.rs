@@ -39,12 +39,13 @@ pub fn data_type(kind: &ColumnType) -> DataType {
     }
 }
 
-/// The type of a system column.
-pub(super) fn system_type(name: &str) -> DataType {
+/// The type of a system column, or of [`REST_COLUMN`].
+pub(super) fn system_kind(name: &str) -> ColumnType {
     match name {
-        "event_time" | "arrival_time" => utc_micros(),
-        "sub" | "contract_version" => DataType::Int32,
-        _ => DataType::Utf8,
+        "event_time" | "arrival_time" => ColumnType::Timestamp,
+        "sub" | "contract_version" => ColumnType::Int32,
+        REST_COLUMN => ColumnType::Json,
+        _ => ColumnType::String,
     }
 }
 
@@ -60,10 +61,11 @@ impl Contract {
     /// The columns of the table's files.
     #[must_use]
     pub fn arrow_schema(&self) -> SchemaRef {
-        let system = SYSTEM_COLUMNS.iter().map(|name| Field::new(*name, system_type(name), false));
-        let rest = (self.unknown_fields == UnknownFields::Keep).then(|| Field::new(REST_COLUMN, DataType::Utf8, false));
+        let rest = (self.unknown_fields == UnknownFields::Keep).then_some(REST_COLUMN);
+        let system = |name| Field::new(name, data_type(&system_kind(name)), false);
+        let system = SYSTEM_COLUMNS.into_iter().chain(rest).map(system);
         let own = |column: &Column| Field::new(column.name.as_str(), data_type(&column.kind), column.nullable());
-        Arc::new(Schema::new(system.chain(rest).chain(self.columns.iter().map(own)).collect::<Vec<_>>()))
+        Arc::new(Schema::new(system.chain(self.columns.iter().map(own)).collect::<Vec<_>>()))
     }
 }
 

@@ -200,7 +200,7 @@ fn judgement(all: &mut Comparison, old: &Contract, new: &Contract) {
             all.add("duplicate_keys", Effect::Additive, format!("was {was}, is {is}: more events are taken"));
         }
         (was, is) => {
-            all.breaks("duplicate_keys", format!("was {was}, is {is}: events that were taken would be refused"))
+            all.breaks("duplicate_keys", format!("was {was}, is {is}: events that were taken would be refused"));
         }
     }
     let partitions = |by_type: &bool| if *by_type { "day and event_type" } else { "day" }.to_owned();

@@ -17,6 +17,7 @@
 use std::fmt::{self, Write};
 use std::ops::RangeInclusive;
 
+use super::arrow::system_kind;
 use super::{
     Column, ColumnType, Contract, PARTITION_COLUMNS, REST_COLUMN, SYSTEM_COLUMNS, TYPE_PARTITION, UnknownFields,
 };
@@ -133,6 +134,7 @@ const COMMENT_CHARS_MAX: usize = 255;
 /// The longest description of a table that Glue keeps.
 const TABLE_COMMENT_CHARS_MAX: usize = 2048;
 
+/// What a system column holds, for people.
 pub(super) fn system_comment(name: &str) -> &'static str {
     match name {
         "event_id" => "The UUID of the event",
@@ -155,14 +157,8 @@ fn columns(out: &mut String, it: &Contract) -> fmt::Result {
         format!("  `{name}` {kind}{comment}")
     };
     let rest = (it.unknown_fields == UnknownFields::Keep).then_some(REST_COLUMN);
-    let system = SYSTEM_COLUMNS.into_iter().chain(rest).map(|name| {
-        let kind = match name {
-            "event_time" | "arrival_time" => "timestamp",
-            "sub" | "contract_version" => "int",
-            _ => "string",
-        };
-        line(name, kind, system_comment(name))
-    });
+    let system = |name| line(name, &hive_type(&system_kind(name)), system_comment(name));
+    let system = SYSTEM_COLUMNS.into_iter().chain(rest).map(system);
     let own = it.columns.iter().map(|column| line(column.name.as_str(), &hive_type(&column.kind), &column.description));
     write!(out, "{}", system.chain(own).collect::<Vec<_>>().join(",\n"))
 }

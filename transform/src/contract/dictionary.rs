@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Write};
 
+use super::arrow::system_kind;
 use super::ddl::system_comment;
 use super::quantity::{bytes_text, duration_text};
 use super::{
@@ -24,12 +25,20 @@ impl Contract {
 
 /// Text in which nothing is markup.
 fn plain(text: &str) -> String {
+    // Some characters only mean something where a line begins.
+    const ANYWHERE: &str = "\\`*_[]<>|~&";
+    const FIRST: &str = "#+-=";
     let mut escaped = String::new();
-    for c in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
-        if "\\`*_{}[]()<>#+!|~&-".contains(c) {
+    for (at, c) in text.split_whitespace().collect::<Vec<_>>().join(" ").chars().enumerate() {
+        if ANYWHERE.contains(c) || (at == 0 && FIRST.contains(c)) {
             escaped.push('\\');
         }
         escaped.push(c);
+    }
+    // So does a number with a dot or a bracket behind it.
+    let digits = escaped.bytes().take_while(u8::is_ascii_digit).count();
+    if digits > 0 && escaped[digits..].starts_with(['.', ')']) {
+        escaped.insert(digits, '\\');
     }
     escaped
 }
@@ -48,7 +57,7 @@ fn codes<T>(items: &[T], write: impl Fn(&T) -> String) -> String {
 }
 
 fn dictionary(out: &mut String, it: &Contract) -> fmt::Result {
-    writeln!(out, "# {}\n\nVersion {} of the contract.", plain(&it.table.to_string()), it.version)?;
+    writeln!(out, "# {}\n\nVersion {} of the contract.", it.table, it.version)?;
     if !it.description.is_empty() {
         writeln!(out, "\n{}", plain(&it.description))?;
     }
@@ -103,13 +112,8 @@ fn columns(out: &mut String, it: &Contract) -> fmt::Result {
     out.write_str("| --- | --- | --- | --- | --- | --- |\n")?;
     let rest = (it.unknown_fields == UnknownFields::Keep).then_some(REST_COLUMN);
     for name in SYSTEM_COLUMNS.into_iter().chain(rest) {
-        let kind = match name {
-            "event_time" | "arrival_time" => "timestamp",
-            "sub" | "contract_version" => "int32",
-            REST_COLUMN => "json",
-            _ => "string",
-        };
-        writeln!(out, "| {} | {} | no | | | {} |", code(name), code(kind), plain(system_comment(name)))?;
+        let kind = system_kind(name).to_string();
+        writeln!(out, "| {} | {} | no | | | {} |", code(name), code(&kind), plain(system_comment(name)))?;
     }
     it.columns.iter().try_for_each(|it| column(out, it))
 }
@@ -156,7 +160,7 @@ fn rollups(out: &mut String, it: &Contract) -> fmt::Result {
 }
 
 fn one_rollup(out: &mut String, it: &Contract, rollup: &Rollup) -> fmt::Result {
-    writeln!(out, "\n### {}\n", plain(&format!("{}_{}", it.table, rollup.name)))?;
+    writeln!(out, "\n### {}_{}\n", it.table, rollup.name)?;
     if !rollup.description.is_empty() {
         writeln!(out, "{}\n", plain(&rollup.description))?;
     }

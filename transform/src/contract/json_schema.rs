@@ -2,11 +2,12 @@
 //!
 //! Rules:
 //! - An event that fits it and says nothing that only a description can tell is taken.
-//! - It may refuse what is taken: where a column's path leads through an object, the schema asks for an object, though
-//!   another value there only means that the column holds null.
+//! - It may refuse what is taken, since a producer should rather be strict: where a column's path leads through an
+//!   object, the schema asks for an object, and a number in a text is asked for as it stands after the steps.
 //! - A column that is not required may be missing or null. Where it looks in several places, one of them must hold a
 //!   value if it is required.
-//! - What a schema cannot say stands in a description: digits of a decimal, bytes of a text, filters, event time.
+//! - What a schema cannot say stands in a description: digits of a decimal, bytes of a text, the age of an event.
+//! - A number that readers of JSON would round is left to the description too.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ use serde_json::{Map, Value, json};
 
 use super::quantity::{bytes_text, duration_text};
 use super::{
-    Column, ColumnType, Contract, Envelope, Pointer, Source, Step, StructField, TimeFormat, TypePattern, UnknownFields,
+    Column, ColumnType, Contract, Envelope, Filter, Literal, Pointer, Source, Step, StructField, Test, TimeFormat,
+    TypePattern, UnknownFields,
 };
 
 /// Elements of an array that a schema spells out one by one.
@@ -38,6 +40,9 @@ impl Contract {
             if column.required && paths.len() > 1 {
                 choices.push(json!({ "anyOf": paths.iter().map(present).collect::<Vec<_>>() }));
             }
+        }
+        for filter in &self.filters {
+            root.put(&filter.path, filter_schema(filter), filter.keep);
         }
         let mut schema = root.schema(self.unknown_fields == UnknownFields::Quarantine, true);
         let title = format!("{} version {}", self.table, self.version);
@@ -66,8 +71,7 @@ impl Contract {
             sentences.push("No object names a member twice.".to_owned());
         }
         sentences.extend(self.filters.iter().map(|filter| format!("Filter: {filter}.")));
-        sentences.retain(|sentence| !sentence.is_empty());
-        sentences.join(" ")
+        prose(&sentences)
     }
 
     fn put_envelope(&self, root: &mut Node) {
@@ -111,11 +115,11 @@ impl Contract {
         if nullable {
             or_null(&mut schema);
         }
-        words.retain(|sentence| !sentence.is_empty());
+        let words = prose(&words);
         if !words.is_empty() {
-            schema.insert("description".into(), json!(words.join(" ")));
+            schema.insert("description".into(), json!(words));
         }
-        if let Some(default) = column.default.as_ref().and_then(|it| serde_json::from_str::<Value>(&it.0).ok()) {
+        if let Some(default) = column.default.as_ref().and_then(exact) {
             schema.insert("default".into(), default);
         }
         Value::Object(schema)
@@ -153,6 +157,38 @@ impl Contract {
             }
         }
         Value::Object(schema)
+    }
+}
+
+/// Sentences one after the other, each with its full stop.
+fn prose(sentences: &[String]) -> String {
+    let mut all = String::new();
+    for sentence in sentences.iter().map(|sentence| sentence.trim()).filter(|sentence| !sentence.is_empty()) {
+        let space = if all.is_empty() { "" } else { " " };
+        let stop = if sentence.ends_with(['.', '!', '?']) { "" } else { "." };
+        all = format!("{all}{space}{sentence}{stop}");
+    }
+    all
+}
+
+/// A literal, unless it is a number that readers of JSON would round.
+fn exact(literal: &Literal) -> Option<Value> {
+    let number = literal.0.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    let digits = literal.0.bytes().filter(u8::is_ascii_digit).count();
+    let rounded = number && (digits > EXACT_DIGITS_MAX.into() || literal.0.contains(['e', 'E']));
+    if rounded { None } else { serde_json::from_str(&literal.0).ok() }
+}
+
+/// What a filter asks of its place; anything, where a value in it would be rounded.
+fn filter_schema(filter: &Filter) -> Value {
+    match (&filter.test, filter.keep) {
+        (Test::Present, true) => json!({ "not": { "type": "null" } }),
+        (Test::Present, false) => json!({ "type": "null" }),
+        (Test::In(values), keep) => match values.iter().map(exact).collect::<Option<Vec<_>>>() {
+            Some(values) if keep => json!({ "enum": values }),
+            Some(values) => json!({ "not": { "enum": values } }),
+            None => json!({}),
+        },
     }
 }
 
@@ -233,7 +269,7 @@ fn inner(kind: &ColumnType, closed: bool, words: &mut Vec<String>) -> Value {
 fn described(schema: Value, words: Vec<String>) -> Value {
     let mut schema = object(schema);
     if !words.is_empty() {
-        schema.insert("description".into(), json!(words.join(" ")));
+        schema.insert("description".into(), json!(prose(&words)));
     }
     Value::Object(schema)
 }

@@ -109,7 +109,8 @@ fn contract(reader: &mut Reader<'_>, root: &Table<'_, '_>) -> Option<Contract> {
     let description = reader.description(root);
     let mut declared = Vec::new();
     let tables = reader.tables(root, "column", COLUMNS_MAX);
-    let columns = tables.into_iter().filter_map(|table| column::column(reader, table, &mut declared)).collect();
+    let columns: Vec<_> = tables.into_iter().filter_map(|table| column::column(reader, table, &mut declared)).collect();
+    column::protect(reader, &columns, &declared);
     let tables = reader.tables(root, "filter", FILTERS_MAX);
     let filters = tables.iter().filter_map(|table| filter::filter(reader, table)).collect();
     let mut rollups: Vec<Rollup> = Vec::new();

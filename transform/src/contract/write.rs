@@ -103,6 +103,7 @@ fn column(out: &mut String, it: &Column) -> fmt::Result {
     described(out, &it.description)
 }
 
+/// As a contract has it.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -193,6 +193,10 @@ fn contract() -> impl Strategy<Value = Contract> {
         |(version, description, types, envelope, limits, choices, (mut columns, filters))| {
             for (at, column) in columns.iter_mut().enumerate() {
                 column.name = format!("c{at}").parse().unwrap();
+                // Under members of their own, so that none takes in plain what another hashes.
+                if let Source::Paths(paths) = &mut column.source {
+                    paths.iter_mut().for_each(|path| *path = format!("/c{at}{path}").parse().unwrap());
+                }
             }
             let (unknown_fields, duplicate_keys, keep, window, (default, partition_by_type)) = choices;
             Contract {

@@ -94,10 +94,12 @@ fn a_comment_cannot_leave_its_quotes() {
 
 #[test]
 fn a_description_is_no_markup() {
-    let text = ORDERS.replace("ISO 4217", "a | b <b> [x](y) # `z` *w*");
+    let text = ORDERS.replace("ISO 4217", "a | b <b> [x](y) # `z` *w*").replace("Orders of", "# Orders\\n\\n- of");
     let dictionary = parse(&text).dictionary();
-    let expected = r"a \| b \<b\> \[x\]\(y\) \# \`z\` \*w\* |";
-    assert!(dictionary.contains(expected), "{dictionary}");
+    assert!(dictionary.contains(r"a \| b \<b\> \[x\](y) # \`z\` \*w\* |"), "{dictionary}");
+    assert!(dictionary.contains("\n\\# Orders - of the web shop"), "{dictionary}");
+    let text = ORDERS.replace("Orders of", "12. of");
+    assert!(parse(&text).dictionary().contains("\n12\\. of the web shop"));
 }
 
 #[test]
@@ -123,4 +125,35 @@ fn a_place_in_an_array_is_described_as_one() {
     assert_eq!(list["prefixItems"][0], Value::Bool(true));
     assert_eq!(list["prefixItems"][1]["required"], serde_json::json!(["x"]));
     assert_eq!(list["properties"]["1"]["required"], serde_json::json!(["x"]));
+}
+
+#[test]
+fn a_filter_is_asked_for_unless_its_numbers_would_be_rounded() {
+    let schema = |filter: &str| {
+        parse(&format!("table = \"t\"\nversion = 1\ndefault = true\n[[filter]]\n{filter}\n")).json_schema()
+    };
+    let kept = schema("keep = { path = \"/a/b\", in = [1.50, \"x\"] }");
+    assert_eq!(kept["properties"]["a"]["properties"]["b"], serde_json::json!({ "enum": [1.5, "x"] }));
+    assert_eq!(kept["properties"]["a"]["required"], serde_json::json!(["b"]));
+    assert!(kept["required"].as_array().unwrap().contains(&Value::from("a")));
+    let dropped = schema("drop = { path = \"/a\", present = true }");
+    assert_eq!(dropped["properties"]["a"], serde_json::json!({ "type": "null" }));
+    let long = schema("keep = { path = \"/a\", in = [0.12345678901234567] }");
+    assert_eq!(long["properties"]["a"], serde_json::json!({}));
+    assert!(long["description"].as_str().unwrap().contains("0.12345678901234567"));
+}
+
+#[test]
+fn what_the_guide_shows_is_a_contract() {
+    const HEAD: &str = "table = \"t\"\nversion = 1\ndefault = true\n";
+    const COLUMNS: &str = "[[column]]\nname = \"amount\"\npath = \"/a\"\ntype = \"int64\"\n\
+        [[column]]\nname = \"currency\"\npath = \"/c\"\ntype = \"string\"\n";
+    let guide = include_str!("../../../docs/CONTRACTS.md");
+    let blocks: Vec<_> = guide.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(blocks.len(), 7);
+    for block in blocks {
+        let columns = if block.contains("[[rollup]]") { COLUMNS } else { "" };
+        let whole = block.contains("table =");
+        parse(&if whole { block.to_owned() } else { format!("{HEAD}{columns}{block}") });
+    }
 }

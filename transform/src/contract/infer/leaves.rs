@@ -204,9 +204,9 @@ impl Leaves {
         for (name, value) in members {
             path.push(name);
             if value.get().starts_with('{') {
-                self.object(value.get(), path)?
+                self.object(value.get(), path)?;
             } else {
-                self.leaf(path, value.get())?
+                self.leaf(path, value.get())?;
             }
             path.pop();
         }

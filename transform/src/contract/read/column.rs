@@ -40,6 +40,7 @@ const STEP_TABLES: [(&str, &str); 4] = [
 pub(super) struct Declared {
     pub(super) name: Name,
     pub(super) kind: Option<ColumnType>,
+    pub(super) place: Place,
 }
 
 /// Reads a column. `before` holds those in front of it, and this one is put behind them.
@@ -52,7 +53,7 @@ pub(super) fn column(reader: &mut Reader<'_>, table: Table<'_, '_>, before: &mut
     let name = reader.required(&table, "name", "the column's name").and_then(|node| name(reader, &node, before));
     let kind = reader.required(&table, "type", types::EXPECTED).and_then(|node| kind(reader, &node));
     if let Some(name) = &name {
-        before.push(Declared { name: name.clone(), kind: kind.clone() });
+        before.push(Declared { name: name.clone(), kind: kind.clone(), place: table.place.clone() });
     }
     let source = source(reader, &table, kind.as_ref());
     let required = reader.flag(&table, "required", false);
@@ -222,5 +223,31 @@ fn step_table(reader: &mut Reader<'_>, node: &Node<'_, '_>) -> Option<Step> {
             reader.add(&node.place, complaint);
             None
         }
+    }
+}
+
+/// Complains where a column takes in plain, within an object or an array, what another one hashes or redacts. It would
+/// be easy to overlook; to take the very same place twice is plain to see, and left alone.
+pub(super) fn protect(reader: &mut Reader<'_>, columns: &[Column], declared: &[Declared]) {
+    let hides = |column: &&Column| column.steps.iter().any(|it| matches!(it, Step::HmacSha256 { .. } | Step::Redact));
+    for hidden in columns.iter().filter(hides) {
+        for path in paths(hidden) {
+            for plain in columns.iter().filter(|column| !hides(column)) {
+                let around = paths(plain).iter().find(|outer| outer.contains(path) && *outer != path);
+                let place = declared.iter().find(|it| it.name == plain.name).map(|it| &it.place);
+                if let (Some(outer), Some(place)) = (around, place) {
+                    let problem =
+                        format!("it takes {outer}, and with it {path}, which column {} does not reveal", hidden.name);
+                    reader.add(place, Complaint::new(problem).suggest("take the members that you need one by one"));
+                }
+            }
+        }
+    }
+}
+
+fn paths(column: &Column) -> &[Pointer] {
+    match &column.source {
+        Source::Paths(paths) => paths,
+        Source::Constant(_) => &[],
     }
 }

@@ -144,7 +144,7 @@ impl<'t> Reader<'t> {
     pub(super) fn known_keys(&mut self, table: &Table<'_, '_>, what: &str, known: &[&str]) {
         for key in table.members.keys().filter(|key| !known.contains(&&**key.get_ref())) {
             let name: &str = key.get_ref();
-            let field = table.place.inner(&quoted(name).trim_matches('"').to_owned());
+            let field = table.place.inner(quoted(name).trim_matches('"'));
             let complaint = Complaint::new(format!("there is no such key in {what}"))
                 .expected(listed(known.iter().copied()))
                 .did_you_mean(name, known.iter().copied());
