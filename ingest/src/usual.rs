@@ -20,6 +20,27 @@ const DEPTH_MAX: usize = 8;
 /// What a record's envelope has in bytes, at least; it only sizes memory.
 const ENVELOPE_BYTES: usize = 480;
 
+/// A value of a record that differs from that of the record before it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Value {
+    PartitionKey,
+    Sequence,
+    Data,
+    Arrival,
+    /// The sequence number once more, within `eventID`.
+    SequenceAgain,
+}
+
+/// How a record is written: what stands before each of its values, and behind the last. Lambda writes every record of
+/// an invocation alike, so one that was read says how to read the next: what stands between its values is compared as
+/// a whole.
+#[derive(Default)]
+struct Mould<'p> {
+    pieces: Vec<(&'p [u8], Value)>,
+    end: &'p [u8],
+    source: usize,
+}
+
 /// A record before its data has a place to be.
 struct Entry {
     source: usize,
@@ -35,7 +56,8 @@ struct Fields {
     arn: Option<Span>,
     sequence: Option<Span>,
     data: Option<Span>,
-    arrival: Option<Timestamp>,
+    partition_key: Option<Span>,
+    arrival: Option<(Timestamp, Range<usize>)>,
 }
 
 struct Reader<'p> {
@@ -46,6 +68,8 @@ struct Reader<'p> {
     entries: Vec<Entry>,
     /// The sources so far, with the texts that they were read from: an invocation has one, as a rule.
     sources: Vec<(&'p [u8], &'p [u8], Source)>,
+    /// The form of the record before.
+    mould: Option<Mould<'p>>,
 }
 
 /// The records of an invocation by source, or nothing if it is not exactly as Lambda writes it.
@@ -56,6 +80,7 @@ pub(crate) fn read(payload: &[u8]) -> Option<Vec<(Source, Vec<Record>)>> {
         arena: Vec::with_capacity(payload.len() / 4 * 3),
         entries: Vec::with_capacity(payload.len() / (2 * ENVELOPE_BYTES)),
         sources: Vec::new(),
+        mould: None,
     };
     reader.whole()?;
     let data = Bytes::from(reader.arena);
@@ -82,7 +107,9 @@ impl<'p> Reader<'p> {
             self.byte(b']')?;
         } else {
             loop {
-                self.record()?;
+                if self.as_before().is_none() {
+                    self.record()?;
+                }
                 match self.cursor.next()? {
                     b',' => {}
                     b']' => break,
@@ -94,7 +121,69 @@ impl<'p> Reader<'p> {
         self.cursor.at_end().then_some(())
     }
 
+    /// A record that is written like the one before it.
+    fn as_before(&mut self) -> Option<()> {
+        let mould = self.mould.as_ref()?;
+        let start = self.cursor.at();
+        let payload = self.payload;
+        let mut at = start;
+        let (mut sequence, mut data, mut arrival) = (None, None, None);
+        for &(piece, value) in &mould.pieces {
+            let rest = payload.get(at..)?.strip_prefix(piece)?;
+            at += piece.len();
+            let length = match value {
+                Value::Arrival => rest.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'.'))?,
+                Value::SequenceAgain => rest.starts_with(sequence?).then(|| sequence.map_or(0, <[u8]>::len))?,
+                _ => memchr::memchr(b'"', rest)?,
+            };
+            let text = rest.get(..length)?;
+            match value {
+                Value::PartitionKey => plain(text).then_some(())?,
+                Value::Sequence => sequence = Some(text),
+                Value::Data => data = Some(text),
+                Value::Arrival => arrival = Some(millis(text)?),
+                Value::SequenceAgain => {}
+            }
+            at += length;
+        }
+        payload.get(at..)?.strip_prefix(mould.end)?;
+        let source = mould.source;
+        self.cursor = self.cursor.moved(at + mould.end.len());
+        let taken = self.push(source, sequence?, data?, arrival?);
+        if taken.is_none() {
+            self.cursor = self.cursor.moved(start);
+        }
+        taken
+    }
+
+    /// The form of a record that was read.
+    fn mould_of(&self, fields: &Fields, source: usize, start: usize) -> Option<Mould<'p>> {
+        let span = |span: Option<Span>| span.map(|span| span.start..span.end);
+        let (event_id, sequence) = (span(fields.event_id)?, span(fields.sequence)?);
+        let again = event_id.end - sequence.len()..event_id.end;
+        let mut values = [
+            (span(fields.partition_key)?, Value::PartitionKey),
+            (sequence, Value::Sequence),
+            (span(fields.data)?, Value::Data),
+            (fields.arrival.as_ref()?.1.clone(), Value::Arrival),
+            (again, Value::SequenceAgain),
+        ];
+        values.sort_unstable_by_key(|(place, _)| place.start);
+        let mut pieces = Vec::with_capacity(values.len());
+        let mut at = start;
+        for (place, value) in values {
+            pieces.push((self.payload.get(at..place.start)?, value));
+            at = place.end;
+        }
+        let known = |value| pieces.iter().position(|(_, other)| *other == value);
+        // The number is compared with the one that was read, so it must come behind it.
+        (known(Value::Sequence) < known(Value::SequenceAgain)).then_some(())?;
+        Some(Mould { pieces, end: self.payload.get(at..self.cursor.at())?, source })
+    }
+
     fn record(&mut self) -> Option<()> {
+        self.cursor.peek()?;
+        let start = self.cursor.at();
         let mut fields = Fields::default();
         let mut seen = 0_u32;
         self.object(|reader, name| {
@@ -123,7 +212,9 @@ impl<'p> Reader<'p> {
             seen |= bit;
             fresh.then_some(())
         })?;
-        self.take(&fields)
+        let source = self.take(&fields)?;
+        self.mould = self.mould_of(&fields, source, start);
+        Some(())
     }
 
     fn kinesis(&mut self, fields: &mut Fields) -> Option<()> {
@@ -142,7 +233,10 @@ impl<'p> Reader<'p> {
                     fields.arrival = Some(reader.seconds()?);
                     4
                 }
-                b"partitionKey" => reader.any_text().map(|()| 8)?,
+                b"partitionKey" => {
+                    fields.partition_key = Some(reader.any_text()?);
+                    8
+                }
                 b"kinesisSchemaVersion" => reader.text().map(|_| 16)?,
                 _ => return None,
             };
@@ -154,7 +248,8 @@ impl<'p> Reader<'p> {
         (seen == 31).then_some(())
     }
 
-    fn take(&mut self, fields: &Fields) -> Option<()> {
+    /// Takes a record, and says which source it is of.
+    fn take(&mut self, fields: &Fields) -> Option<usize> {
         let raw = |span: Option<Span>| span.map(|span| span.raw(self.payload));
         let (event_id, arn, sequence) = (raw(fields.event_id)?, raw(fields.arn)?, raw(fields.sequence)?);
         // `shardId-000000000000:4954…`, with the very number that the record has.
@@ -168,11 +263,16 @@ impl<'p> Reader<'p> {
                 self.sources.len() - 1
             }
         };
+        let (data, (arrival, _)) = (raw(fields.data)?, fields.arrival.as_ref()?);
+        self.push(source, sequence, data, *arrival)?;
+        Some(source)
+    }
+
+    fn push(&mut self, source: usize, sequence: &[u8], base64: &[u8], arrival: Timestamp) -> Option<()> {
         let sequence = std::str::from_utf8(sequence).ok()?.parse().ok()?;
-        let base64 = raw(fields.data)?;
         let start = self.arena.len();
         STANDARD.decode_append(base64, &mut self.arena).ok()?;
-        self.entries.push(Entry { source, sequence, arrival: fields.arrival?, data: start..self.arena.len() });
+        self.entries.push(Entry { source, sequence, arrival, data: start..self.arena.len() });
         Some(())
     }
 
@@ -210,10 +310,10 @@ impl<'p> Reader<'p> {
     }
 
     /// A text that nobody reads. Escapes are for the types to judge.
-    fn any_text(&mut self) -> Option<()> {
+    fn any_text(&mut self) -> Option<Span> {
         self.byte(b'"')?;
         let span = self.cursor.string().ok()?;
-        (!span.escaped && std::str::from_utf8(span.raw(self.payload)).is_ok()).then_some(())
+        (!span.escaped && std::str::from_utf8(span.raw(self.payload)).is_ok()).then_some(span)
     }
 
     /// A text that should be base64: it ends at the next quote, and what is in it the decoder judges.
@@ -225,24 +325,37 @@ impl<'p> Reader<'p> {
         Some(Span { start, end, escaped: false })
     }
 
-    /// Seconds since 1970 with up to three digits behind the point, as Lambda writes a time of arrival.
-    fn seconds(&mut self) -> Option<Timestamp> {
+    /// A time of arrival, and where it stands.
+    fn seconds(&mut self) -> Option<(Timestamp, Range<usize>)> {
         self.cursor.peek()?;
         let start = self.cursor.at();
         self.cursor.skip(DEPTH_MAX).ok()?;
-        let number = self.payload.get(start..self.cursor.at())?;
-        let (whole, fraction) = match number.iter().position(|&byte| byte == b'.') {
-            Some(point) => (&number[..point], &number[point + 1..]),
-            None => (number, &[][..]),
-        };
-        if whole.len() > 11 || fraction.len() > 3 {
-            return None;
-        }
-        let digits = whole.iter().chain(fraction).chain(std::iter::repeat_n(&b'0', 3 - fraction.len()));
-        let mut millis = 0_i64;
-        for digit in digits {
-            millis = millis * 10 + i64::from(digit.is_ascii_digit().then(|| digit - b'0')?);
-        }
-        Some(Timestamp::from_millis(millis))
+        let place = start..self.cursor.at();
+        Some((millis(self.payload.get(place.clone())?)?, place))
     }
+}
+
+/// Whether a text within quotes is one that says what it spells as it stands.
+fn plain(text: &[u8]) -> bool {
+    let sound = std::str::from_utf8(text).is_ok();
+    sound && text.iter().all(|&byte| byte >= b' ' && byte != b'\\')
+}
+
+/// Seconds since 1970 with up to three digits behind the point, as Lambda writes a time of arrival. Read digit by
+/// digit, since a float between text and milliseconds has been seen to make 4 ms of `.4`.
+pub(crate) fn millis(number: &[u8]) -> Option<Timestamp> {
+    let (whole, fraction) = match number.iter().position(|&byte| byte == b'.') {
+        Some(point) => (number.get(..point)?, number.get(point + 1..).filter(|fraction| !fraction.is_empty())?),
+        None => (number, &[][..]),
+    };
+    let leading_zero = whole.len() > 1 && whole.first() == Some(&b'0');
+    if whole.is_empty() || leading_zero || whole.len() > 11 || fraction.len() > 3 {
+        return None;
+    }
+    let digits = whole.iter().chain(fraction).chain(std::iter::repeat_n(&b'0', 3 - fraction.len()));
+    let mut millis = 0_i64;
+    for digit in digits {
+        millis = millis * 10 + i64::from(digit.is_ascii_digit().then(|| digit - b'0')?);
+    }
+    Some(Timestamp::from_millis(millis))
 }

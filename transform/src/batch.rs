@@ -20,7 +20,7 @@ use crate::format::{FileFormat, FormatError};
 use crate::reason::Reason;
 use crate::record::{Payload, Record};
 use crate::rows::{Place, QuarantineRow, Rows};
-use crate::unpack::{Part, unpack};
+use crate::unpack::{Part, is_plain, unpack};
 
 /// What a row costs in memory beside the bytes of its event, near enough to budget with.
 const ROW_BYTES: usize = 256;
@@ -121,6 +121,7 @@ impl<'a> Batch<'a> {
             Payload::Undecodable { original, reason } => {
                 self.refuse(place(0, original), original.clone(), None, reason)
             }
+            Payload::Data(bytes) if is_plain(bytes, self.catalog.limits()) => self.take_document(place(0, bytes), bytes),
             Payload::Data(bytes) => match unpack(bytes, self.catalog.limits()) {
                 Ok(parts) => parts.into_iter().zip(0..).for_each(|(part, sub)| {
                     let bytes = match &part {
@@ -137,14 +138,18 @@ impl<'a> Batch<'a> {
     fn take(&mut self, place: Place, part: Part) {
         match part {
             Part::Unreadable { original, reason } => self.refuse(place, original, None, &reason),
-            Part::Document(text) => match self.catalog.take(&text, place, &mut self.desk, &mut self.events) {
-                Ok(()) => {
-                    self.accepted += 1;
-                    self.bytes += ROW_BYTES + text.len();
-                }
-                // A copy, since a slice of one bad line would keep alive all of what its record expanded to.
-                Err(refused) => self.refuse(place, Bytes::copy_from_slice(&text), refused.table, &refused.reason),
-            },
+            Part::Document(text) => self.take_document(place, &text),
+        }
+    }
+
+    fn take_document(&mut self, place: Place, text: &Bytes) {
+        match self.catalog.take(text, place, &mut self.desk, &mut self.events) {
+            Ok(()) => {
+                self.accepted += 1;
+                self.bytes += ROW_BYTES + text.len();
+            }
+            // A copy, since a slice of one bad line would keep alive all of what its record expanded to.
+            Err(refused) => self.refuse(place, Bytes::copy_from_slice(text), refused.table, &refused.reason),
         }
     }
 

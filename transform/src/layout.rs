@@ -7,8 +7,6 @@
 //! - Statistics are kept where a reader skips by them, of a row group as a whole: rows are sorted by a hash, so a page
 //!   is like any other. Those of text would copy its beginnings into the footer.
 
-use std::collections::BTreeSet;
-
 use ::parquet::basic::{Compression, Encoding, ZstdLevel};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -17,20 +15,34 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, SchemaRef};
 
 use crate::contract::SYSTEM_COLUMNS;
+use crate::json::Mark;
 
+const CREATED_BY: &str = "iguazu";
+/// A file of fewer rows is small.
+pub(crate) const SMALL_ROWS: usize = 128;
 /// A row group ends here even if its part of the placements does not, as where one event has come very often.
 const ROW_GROUP_ROWS_MAX: usize = 262_144;
 const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
 /// Rows that are looked at to see what the texts of a column are like.
-const SAMPLE_ROWS: usize = 512;
+const SAMPLE_ROWS: usize = 256;
 /// Texts that are on average no longer than this gain by having their lengths stored apart.
 const SHORT_BYTES: usize = 64;
 /// Of so many rows a column that repeats has one distinct value at most.
 const ROWS_PER_VALUE: usize = 4;
 
+/// How a small file is stored: a compression context for each column costs more than such a file has to gain.
+pub(crate) fn small() -> WriterProperties {
+    WriterProperties::builder()
+        .set_created_by(CREATED_BY.to_owned())
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .build()
+}
+
 fn base() -> Result<WriterPropertiesBuilder, ParquetError> {
     Ok(WriterProperties::builder()
-        .set_created_by("iguazu".to_owned())
+        .set_created_by(CREATED_BY.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::None)
@@ -108,14 +120,18 @@ enum Texture {
 }
 
 impl Texture {
-    fn of(array: &ArrayRef) -> Self {
+    fn of<'a>(array: &'a ArrayRef) -> Self {
         let Some(texts) = array.as_string_opt::<i32>() else { return Self::Long };
         let sample = texts.len().min(SAMPLE_ROWS);
-        let distinct: BTreeSet<_> = texts.iter().take(sample).flatten().collect();
-        let bytes: usize = distinct.iter().map(|text| text.len()).sum();
-        if distinct.len() * ROWS_PER_VALUE <= sample {
+        let marked = |text: &'a str| (Mark::of(text.as_bytes()), text);
+        let mut values: Vec<_> = texts.iter().take(sample).flatten().map(marked).collect();
+        let bytes: usize = texts.iter().take(sample).flatten().map(str::len).sum();
+        let present = values.len();
+        values.sort_unstable();
+        values.dedup();
+        if values.len() * ROWS_PER_VALUE <= sample {
             Self::Repeats
-        } else if bytes <= distinct.len() * SHORT_BYTES {
+        } else if bytes <= present * SHORT_BYTES {
             Self::Short
         } else {
             Self::Long

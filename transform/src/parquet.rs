@@ -90,9 +90,11 @@ impl FileFormat for Parquet {
         let sizes: Vec<_> = places.iter().map(|place| place.bytes as usize).collect();
         let version = i32::try_from(table.contract().version).unwrap_or(i32::MAX);
         let schema = &table.schema;
+        let large = layout::events(schema, &gathered)?;
         let file = |order: &Vec<u32>| {
             let borders = borders(order.iter().map(|&row| ids[row as usize].placement()));
-            let mut writer = writer(schema, layout::events(schema, &gathered)?, Some(&borders))?;
+            let layout = if order.len() < layout::SMALL_ROWS { layout::small() } else { large.clone() };
+            let mut writer = writer(schema, layout, Some(&borders))?;
             for group in row_groups(order.len(), &borders) {
                 let mut rest = order.get(group).unwrap_or_default();
                 while !rest.is_empty() {

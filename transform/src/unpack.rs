@@ -26,6 +26,13 @@ pub enum Part {
     },
 }
 
+/// Whether a record is surely one document as it stands: it has no wrapping and no second line.
+#[must_use]
+pub fn is_plain(record: &Bytes, limits: &Limits) -> bool {
+    // No wrapping begins with a brace.
+    record.first() == Some(&b'{') && record.len() <= limits.record_bytes_max && memchr::memchr(b'\n', record).is_none()
+}
+
 /// Takes a record apart. There is at least one part.
 ///
 /// # Errors

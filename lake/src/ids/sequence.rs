@@ -47,18 +47,15 @@ impl SequenceNumber {
     /// The number in decimal digits, at the end of a buffer that every number fits.
     #[must_use]
     pub fn encode<'b>(&self, buffer: &'b mut [u8; Self::DIGITS_MAX]) -> &'b str {
-        for (digits, &limb) in buffer.chunks_exact_mut(LIMB_DIGITS).zip(&self.limbs) {
+        let leading = self.limbs.iter().take_while(|limb| **limb == 0).count().min(LIMBS - 1);
+        for (digits, &limb) in buffer.chunks_exact_mut(LIMB_DIGITS).zip(&self.limbs).skip(leading) {
             let mut rest = limb;
-            for pair in digits.rchunks_mut(2) {
-                let (ones, tens) = ((rest % 10) as u8, (rest / 10 % 10) as u8);
-                rest /= 100;
-                match pair {
-                    [first, second] => (*first, *second) = (b'0' + tens, b'0' + ones),
-                    [only] => *only = b'0' + ones,
-                    _ => {}
-                }
+            for digit in digits.iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
             }
         }
+        let buffer = buffer.get_mut(leading * LIMB_DIGITS..).unwrap_or_default();
         let last = buffer.len() - 1;
         let first = buffer.iter().position(|&digit| digit != b'0').unwrap_or(last);
         std::str::from_utf8(&buffer[first..]).unwrap_or_default()

@@ -3,7 +3,7 @@
 //! Each place has a slot. What the walk finds there is put into it, and every table takes its values from the slots.
 
 use crate::contract::Pointer;
-use crate::json::fingerprint;
+use crate::json::Mark;
 
 /// A place's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +25,7 @@ struct Node {
 
 #[derive(Debug)]
 struct Child {
-    fingerprint: u64,
+    mark: Mark,
     name: Box<[u8]>,
     /// The position in an array that the name also is.
     index: Option<u32>,
@@ -53,7 +53,7 @@ impl Paths {
     pub(crate) fn place(&mut self, pointer: &Pointer) -> Result<(SlotId, NodeId), TooManyPaths> {
         let mut node = ROOT;
         for token in pointer.tokens() {
-            node = match self.child(node, token.as_bytes(), fingerprint(token.as_bytes())) {
+            node = match self.child(node, token.as_bytes(), Mark::of(token.as_bytes())) {
                 NOWHERE => self.grow(node, token)?,
                 known => known,
             };
@@ -73,7 +73,7 @@ impl Paths {
         let canonical = |index: &u32| index.to_string() == token;
         self.nodes.push(Node::default());
         self.nodes[usize::from(parent)].children.push(Child {
-            fingerprint: fingerprint(token.as_bytes()),
+            mark: Mark::of(token.as_bytes()),
             name: token.as_bytes().into(),
             index: token.parse().ok().filter(canonical),
             node,
@@ -94,9 +94,9 @@ impl Paths {
 
     /// Where a member of an object at a node stands.
     #[inline]
-    pub(crate) fn child(&self, node: NodeId, name: &[u8], fingerprint: u64) -> NodeId {
+    pub(crate) fn child(&self, node: NodeId, name: &[u8], mark: Mark) -> NodeId {
         let Some(node) = self.nodes.get(usize::from(node)) else { return NOWHERE };
-        let found = node.children.iter().find(|child| child.fingerprint == fingerprint && *child.name == *name);
+        let found = node.children.iter().find(|child| child.mark == mark && (mark.is_exact() || *child.name == *name));
         found.map_or(NOWHERE, |child| child.node)
     }
 
@@ -133,7 +133,7 @@ mod tests {
         let mut slot = |text: &str| paths.place(&text.parse().unwrap()).unwrap().0;
         assert_eq!([slot("/a"), slot("/a/b"), slot("/c/0"), slot("/a")].map(|slot| slot.0), [0, 1, 2, 0]);
         assert_eq!(paths.slots(), 3);
-        let child = |node, name: &str| paths.child(node, name.as_bytes(), fingerprint(name.as_bytes()));
+        let child = |node, name: &str| paths.child(node, name.as_bytes(), Mark::of(name.as_bytes()));
         let (a, c) = (child(ROOT, "a"), child(ROOT, "c"));
         assert_eq!(paths.slot_of(a), Some(SlotId(0)));
         assert_eq!(paths.slot_of(child(a, "b")), Some(SlotId(1)));

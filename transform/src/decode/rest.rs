@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::nested::{value, whole};
 use super::paths::{NOWHERE, NodeId, Paths, ROOT};
 use super::walk::{Member, Walk, raw};
-use crate::json::{Cursor, Kind, Span, decoded, fingerprint};
+use crate::json::{Cursor, Kind, Span, Mark, decoded};
 
 /// How much of what stands at a place the table holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +148,7 @@ impl Rest<'_> {
             }
             let mut scratch = String::new();
             let spelled = decoded(raw(self.text, name), name.escaped, &mut scratch).as_bytes();
-            let node = self.paths.child(node, spelled, fingerprint(spelled));
+            let node = self.paths.child(node, spelled, Mark::of(spelled));
             members.push(Member { name, node, value: (from, cursor.at() as u32) });
             if cursor.peek() == Some(b',') {
                 cursor.next();

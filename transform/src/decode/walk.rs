@@ -4,11 +4,11 @@
 //! What is found are positions. A walk keeps its memory, so that an event costs no allocation.
 
 use super::paths::{NOWHERE, NodeId, Paths, ROOT, SlotId};
-use crate::json::{Cursor, END_OF_LEVEL, Fault, Kind, Span, decoded, fingerprint};
+use crate::json::{Cursor, END_OF_LEVEL, Fault, Kind, Mark, Span, decoded};
 use crate::reason::Reason;
 
-/// Members up to which each is held against each; more are sorted.
-const PAIRWISE_MAX: usize = 12;
+/// Members up to which each that may occur again is held against those before it; more are sorted, once.
+const PAIRWISE_MAX: usize = 64;
 
 /// A value's place in its document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,10 @@ pub(crate) struct Member {
 /// A name of an object that is not closed yet.
 #[derive(Clone, Copy, Debug)]
 struct Name {
-    fingerprint: u64,
-    span: Span,
+    mark: Mark,
+    escaped: bool,
+    start: u32,
+    end: u32,
 }
 
 /// An array or an object that is not closed yet.
@@ -49,6 +51,10 @@ struct Level {
     start: u32,
     /// How many names there were before it.
     names: usize,
+    /// The bits of its names so far.
+    bits: u64,
+    /// Whether two of its first names may be the same.
+    suspect: bool,
     /// Elements or members before the present one.
     count: u32,
 }
@@ -65,7 +71,7 @@ pub(crate) struct Walk {
     pub(crate) duplicate: Option<usize>,
     levels: Vec<Level>,
     names: Vec<Name>,
-    sorted: Vec<(u64, usize)>,
+    sorted: Vec<Mark>,
 }
 
 /// Bounds of a walk.
@@ -213,7 +219,8 @@ impl Walk {
             return Err(Reason::TooDeep { byte: at, limit: bounds.depth_max });
         }
         let (slot, start) = (paths.slot_of(node), position(at));
-        self.levels.push(Level { kind, node, slot, start, names: self.names.len(), count: 0 });
+        let names = self.names.len();
+        self.levels.push(Level { kind, node, slot, start, names, bits: 0, suspect: false, count: 0 });
         self.depth = self.depth.max(self.levels.len());
         Ok(())
     }
@@ -222,7 +229,7 @@ impl Walk {
         let Some(level) = self.levels.pop() else { return };
         self.put(level.slot, level.kind, level.start, position(end), false);
         if level.kind == Kind::Object {
-            self.find_duplicate(text, level.names);
+            self.find_duplicate(text, &level);
             self.names.truncate(level.names);
         }
     }
@@ -238,21 +245,29 @@ impl Walk {
         bounds: Bounds,
     ) -> Result<NodeId, Reason> {
         let span = cursor.name().map_err(reason)?;
-        let (fingerprint, node) = if span.escaped {
+        let (mark, node) = if span.escaped {
             let mut scratch = String::new();
             let name = decoded(raw(text, span), true, &mut scratch).as_bytes();
-            (fingerprint(name), paths.child(parent, name, fingerprint(name)))
+            let mark = Mark::of(name);
+            (mark, paths.child(parent, name, mark))
         } else {
             let name = span.raw(text.as_bytes());
-            let fingerprint = fingerprint(name);
-            (fingerprint, if parent == NOWHERE { NOWHERE } else { paths.child(parent, name, fingerprint) })
+            let mark = Mark::of(name);
+            (mark, if parent == NOWHERE { NOWHERE } else { paths.child(parent, name, mark) })
         };
-        let Some(level) = self.levels.last() else { return Ok(NOWHERE) };
-        if self.names.len() - level.names == bounds.members_max {
+        let outermost = self.levels.len() == 1;
+        let Some(level) = self.levels.last_mut() else { return Ok(NOWHERE) };
+        let count = self.names.len() - level.names;
+        if count == bounds.members_max {
             return Err(Reason::TooManyMembers { limit: bounds.members_max });
         }
-        self.names.push(Name { fingerprint, span });
-        if self.levels.len() == 1 {
+        let bit = mark.bit();
+        if level.bits & bit != 0 && count <= PAIRWISE_MAX {
+            level.suspect |= self.names[level.names..].iter().any(|name| name.mark == mark);
+        }
+        level.bits |= bit;
+        self.names.push(Name { mark, escaped: span.escaped, start: position(span.start), end: position(span.end) });
+        if outermost {
             cursor.peek();
             let at = position(cursor.at());
             self.members.push(Member { name: span, node, value: (at, at) });
@@ -262,35 +277,35 @@ impl Walk {
 
     /// Finds the first name of an object that an earlier one of its names spells too.
     #[inline]
-    fn find_duplicate(&mut self, text: &str, base: usize) {
-        let names = self.names.get(base..).unwrap_or_default();
-        let alike = if names.len() <= PAIRWISE_MAX {
-            let twice = |at: usize| names[..at].iter().any(|other| other.fingerprint == names[at].fingerprint);
-            (1..names.len()).any(twice)
-        } else {
-            self.sorted.clear();
-            self.sorted.extend((0..).zip(names).map(|(at, name)| (name.fingerprint, at)));
-            self.sorted.sort_unstable();
-            self.sorted.windows(2).any(|pair| pair[0].0 == pair[1].0)
-        };
-        if alike {
-            self.confirm_duplicate(text, base);
+    fn find_duplicate(&mut self, text: &str, level: &Level) {
+        let names = self.names.get(level.names..).unwrap_or_default();
+        if level.suspect || (names.len() > PAIRWISE_MAX && any_alike(names, &mut self.sorted)) {
+            self.confirm_duplicate(text, level.names);
         }
     }
 
     #[cold]
     fn confirm_duplicate(&mut self, text: &str, base: usize) {
         let spelled = |name: &Name| {
-            let mut scratch = String::new();
-            decoded(raw(text, name.span), name.span.escaped, &mut scratch).to_owned()
+            let raw = text.get(name.start as usize..name.end as usize).unwrap_or_default();
+            decoded(raw, name.escaped, &mut String::new()).to_owned()
         };
         let mut seen = std::collections::BTreeSet::new();
         let names = self.names.get(base..).unwrap_or_default();
         let later = names.iter().find(|name| !seen.insert(spelled(name)));
         // The quote belongs to the member.
-        let later = later.map(|name| name.span.start - 1);
+        let later = later.map(|name| name.start as usize - 1);
         self.duplicate = self.duplicate.into_iter().chain(later).min();
     }
+}
+
+/// Whether two of many names have the same mark.
+#[cold]
+fn any_alike(names: &[Name], sorted: &mut Vec<Mark>) -> bool {
+    sorted.clear();
+    sorted.extend(names.iter().map(|name| name.mark));
+    sorted.sort_unstable();
+    sorted.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// A span's text.
@@ -346,7 +361,7 @@ mod tests {
             (r#"{"a":1,"a":2}"#.to_owned(), Some(7)),
             (r#"{"x":[{"a":1,"\u0061":2}]}"#.to_owned(), Some(13)),
             (r#"{"x":{"a":1,"a":2},"x":1}"#.to_owned(), Some(12)),
-            (many(&mut (0..30)), None),
+            (many(&mut (0..39)), None),
             (many(&mut (0..30).chain([7])), Some(many(&mut (0..30)).len())),
         ] {
             let mut walk = Walk::default();

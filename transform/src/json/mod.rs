@@ -18,5 +18,5 @@ mod text;
 pub(crate) use cursor::END_OF_LEVEL;
 pub use cursor::{Cursor, Kind};
 pub use fault::Fault;
-pub(crate) use text::fingerprint;
+pub(crate) use text::Mark;
 pub use text::{Span, decoded};
