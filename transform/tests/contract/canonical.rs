@@ -27,7 +27,7 @@ fn time_format() -> impl Strategy<Value = TimeFormat> {
         TimeFormat::EpochMillis,
         TimeFormat::EpochMicros,
         TimeFormat::Pattern("%d/%m/%Y %H:%M".to_owned()),
-        TimeFormat::Pattern("%Y \"\\ %%".to_owned()),
+        TimeFormat::Pattern("%Y-%m-%d \"\\ %%".to_owned()),
     ])
 }
 
