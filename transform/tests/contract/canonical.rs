@@ -27,7 +27,7 @@ fn time_format() -> impl Strategy<Value = TimeFormat> {
         TimeFormat::EpochMillis,
         TimeFormat::EpochMicros,
         TimeFormat::Pattern("%d/%m/%Y %H:%M".to_owned()),
-        TimeFormat::Pattern("%Y \"\\ %%".to_owned()),
+        TimeFormat::Pattern("%Y-%m-%d \"\\ %%".to_owned()),
     ])
 }
 
@@ -179,7 +179,8 @@ fn rollups(columns: &[Column], window: Window) -> Vec<Rollup> {
     ]
 }
 
-fn contract() -> impl Strategy<Value = Contract> {
+/// Any sound contract.
+pub fn contract() -> impl Strategy<Value = Contract> {
     let types = prop::collection::btree_set("\\PC{1,8}", 1..4);
     let choices = (
         select(vec![UnknownFields::Keep, UnknownFields::Ignore, UnknownFields::Quarantine]),

@@ -5,6 +5,7 @@
 mod bad;
 mod canonical;
 mod comparing;
+mod decoding;
 mod inferring;
 mod outputs;
 mod support;

@@ -7,6 +7,7 @@ use super::super::problem::{Complaint, listed, quoted};
 use super::super::words::TIME_FORMATS;
 use super::super::{Envelope, Pointer, TimeFormat};
 use super::node::{Node, Reader, Table};
+use crate::value::TimeReader;
 
 /// Parts of an id.
 const ID_PARTS_MAX: usize = 8;
@@ -141,10 +142,14 @@ pub(super) fn time_format(reader: &mut Reader<'_>, node: &Node<'_, '_>) -> Optio
     if let Some((_, format)) = TIME_FORMATS.iter().find(|(name, _)| *name == text) {
         return Some(format.clone());
     }
-    let items = chrono::format::StrftimeItems::new(text);
-    let sound = items.into_iter().all(|item| !matches!(item, chrono::format::Item::Error));
-    if text.contains('%') && sound {
-        return Some(TimeFormat::Pattern(text.to_owned()));
+    if text.contains('%') {
+        let format = TimeFormat::Pattern(text.to_owned());
+        let refused = TimeReader::new(&format).err();
+        let sound = refused.is_none().then_some(format);
+        if let Some(problem) = refused {
+            reader.add(&node.place, Complaint::new(format!("{} is no time format: {problem}", quoted(text))));
+        }
+        return sound;
     }
     let complaint = Complaint::new(format!("{} is no time format", quoted(text))).expected(expected);
     reader.add(&node.place, complaint.did_you_mean(text, names()));
