@@ -307,7 +307,7 @@ impl<O: Objects, L: Ledger, H: Host, S: Streams, F: FileFormat> Ingest<O, L, H, 
         let begun = self.host.now();
         // Half of what is left is for the uploads and the commit.
         let enough = begun.plus(batch.deadline.since(begun) / 2);
-        let mut rows = Batch::new(&self.settings.catalog);
+        let mut rows = Batch::expecting(fresh.len(), &self.settings.catalog);
         for sequence in fresh {
             let full = rows.bytes() >= self.settings.output_bytes_max || self.host.now() >= enough;
             if full && rows.records() > 0 {

@@ -24,6 +24,8 @@ use crate::unpack::{Part, is_plain, unpack};
 
 /// What a row costs in memory beside the bytes of its event, near enough to budget with.
 const ROW_BYTES: usize = 256;
+/// Events that room is made for, at most: an invocation has fewer, unless its records hold many.
+const ROOM_MAX: usize = 10_000;
 const DAY_MICROS: i64 = 86_400_000_000;
 
 /// Where the records of a batch come from.
@@ -96,11 +98,17 @@ impl<'a> Batch<'a> {
     /// A batch without records.
     #[must_use]
     pub fn new(catalog: &'a Catalog) -> Self {
+        Self::expecting(0, catalog)
+    }
+
+    /// A batch that will have about so many events. Where it has others, only its memory is sized less well.
+    #[must_use]
+    pub fn expecting(events: usize, catalog: &'a Catalog) -> Self {
         Self {
             catalog,
             events: catalog.tables().iter().map(|_| None).collect(),
             quarantine: Vec::new(),
-            desk: Desk::default(),
+            desk: Desk::with_room(events.min(ROOM_MAX)),
             records: 0,
             accepted: 0,
             bytes: 0,
@@ -121,7 +129,9 @@ impl<'a> Batch<'a> {
             Payload::Undecodable { original, reason } => {
                 self.refuse(place(0, original), original.clone(), None, reason)
             }
-            Payload::Data(bytes) if is_plain(bytes, self.catalog.limits()) => self.take_document(place(0, bytes), bytes),
+            Payload::Data(bytes) if is_plain(bytes, self.catalog.limits()) => {
+                self.take_document(place(0, bytes), bytes)
+            }
             Payload::Data(bytes) => match unpack(bytes, self.catalog.limits()) {
                 Ok(parts) => parts.into_iter().zip(0..).for_each(|(part, sub)| {
                     let bytes = match &part {

@@ -20,6 +20,10 @@ use crate::contract::arrow::data_type;
 use crate::format::FormatError;
 use crate::value::Value;
 
+/// What a text is taken to have in bytes before it is seen; it only sizes memory.
+pub(crate) const TEXT_BYTES: usize = 16;
+pub(crate) const JSON_BYTES: usize = 64;
+
 /// Texts, one behind the other.
 #[derive(Debug)]
 pub(crate) struct Texts {
@@ -31,12 +35,11 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    pub(crate) fn new() -> Self {
-        Self { ends: vec![0], bytes: Vec::new(), overfull: false }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len() - 1
+    /// Room for some texts, of so many bytes each.
+    pub(crate) fn with_room(rows: usize, bytes: usize) -> Self {
+        let mut ends = Vec::with_capacity(rows + 1);
+        ends.push(0);
+        Self { ends, bytes: Vec::with_capacity(rows * bytes), overfull: false }
     }
 
     #[inline]
@@ -107,20 +110,25 @@ pub(crate) struct Cells {
 }
 
 impl Cells {
-    pub(crate) fn new(kind: &ColumnType) -> Self {
+    /// Room for so many rows.
+    pub(crate) fn with_room(kind: &ColumnType, rows: usize) -> Self {
         let values = match kind {
-            ColumnType::String | ColumnType::Json => Values::Texts(Texts::new()),
-            ColumnType::Int32 => Values::Int32(Vec::new()),
-            ColumnType::Int64 => Values::Int64(Vec::new()),
-            ColumnType::Float64 => Values::Float64(Vec::new()),
-            ColumnType::Decimal { .. } => Values::Decimal(Vec::new()),
-            ColumnType::Boolean => Values::Boolean(Vec::new()),
-            ColumnType::Date => Values::Date(Vec::new()),
-            ColumnType::Timestamp => Values::Time(Vec::new()),
-            ColumnType::List(kind) => Values::List { ends: vec![0], elements: Box::new(Self::new(kind)) },
-            ColumnType::Struct(fields) => Values::Struct(fields.iter().map(|field| Self::new(&field.kind)).collect()),
+            ColumnType::String => Values::Texts(Texts::with_room(rows, TEXT_BYTES)),
+            ColumnType::Json => Values::Texts(Texts::with_room(rows, JSON_BYTES)),
+            ColumnType::Int32 => Values::Int32(Vec::with_capacity(rows)),
+            ColumnType::Int64 => Values::Int64(Vec::with_capacity(rows)),
+            ColumnType::Float64 => Values::Float64(Vec::with_capacity(rows)),
+            ColumnType::Decimal { .. } => Values::Decimal(Vec::with_capacity(rows)),
+            ColumnType::Boolean => Values::Boolean(Vec::with_capacity(rows)),
+            ColumnType::Date => Values::Date(Vec::with_capacity(rows)),
+            ColumnType::Timestamp => Values::Time(Vec::with_capacity(rows)),
+            // How long lists are nobody knows.
+            ColumnType::List(kind) => Values::List { ends: vec![0], elements: Box::new(Self::with_room(kind, 0)) },
+            ColumnType::Struct(fields) => {
+                Values::Struct(fields.iter().map(|field| Self::with_room(&field.kind, rows)).collect())
+            }
         };
-        Self { kind: data_type(kind), rows: 0, nulls: NullBufferBuilder::new(0), values }
+        Self { kind: data_type(kind), rows: 0, nulls: NullBufferBuilder::new(rows), values }
     }
 
     /// Takes a value of the column's type. A value of another type would be a fault of the program; it leaves a null.
@@ -140,6 +148,15 @@ impl Cells {
                 return self.push_null();
             }
         }
+        self.rows += 1;
+        self.nulls.append_non_null();
+    }
+
+    /// Takes a value of a column of texts.
+    #[inline]
+    pub(crate) fn push_text(&mut self, text: &str) {
+        let Values::Texts(texts) = &mut self.values else { return self.push(Value::Text(text)) };
+        texts.push(text);
         self.rows += 1;
         self.nulls.append_non_null();
     }

@@ -18,8 +18,9 @@ use crate::contract::SYSTEM_COLUMNS;
 use crate::json::Mark;
 
 const CREATED_BY: &str = "iguazu";
-/// A file of fewer rows is small.
-pub(crate) const SMALL_ROWS: usize = 128;
+/// A file of fewer rows and bytes is small.
+const SMALL_ROWS: usize = 128;
+const SMALL_BYTES: usize = 256 << 10;
 /// A row group ends here even if its part of the placements does not, as where one event has come very often.
 const ROW_GROUP_ROWS_MAX: usize = 262_144;
 const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
@@ -29,6 +30,11 @@ const SAMPLE_ROWS: usize = 256;
 const SHORT_BYTES: usize = 64;
 /// Of so many rows a column that repeats has one distinct value at most.
 const ROWS_PER_VALUE: usize = 4;
+
+/// Whether a file of so many rows and so many bytes of events is small.
+pub(crate) fn is_small(rows: usize, bytes: usize) -> bool {
+    rows < SMALL_ROWS && bytes < SMALL_BYTES
+}
 
 /// How a small file is stored: a compression context for each column costs more than such a file has to gain.
 pub(crate) fn small() -> WriterProperties {

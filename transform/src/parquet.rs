@@ -31,12 +31,15 @@ use bytes::Bytes;
 use iguazu_lake::ids::{SequenceNumber, SequenceSet, Timestamp};
 
 use crate::batch::Source;
+use crate::columns::Texts;
 use crate::decode::Table;
 use crate::format::{FileFormat, FormatError};
 use crate::layout;
 use crate::rows::{Place, QuarantineRow, Rows};
 
 const SEQUENCE: &str = "sequence";
+/// The digits of today's sequence numbers; it only sizes memory.
+const SEQUENCE_BYTES: usize = 56;
 /// Under this key the footer says where each of [`PLACEMENT_PARTS`] equal parts of all placements begins: row numbers
 /// in decimal, separated by commas.
 pub const PLACEMENT_KEY: &str = "iguazu.placement";
@@ -93,7 +96,8 @@ impl FileFormat for Parquet {
         let large = layout::events(schema, &gathered)?;
         let file = |order: &Vec<u32>| {
             let borders = borders(order.iter().map(|&row| ids[row as usize].placement()));
-            let layout = if order.len() < layout::SMALL_ROWS { layout::small() } else { large.clone() };
+            let bytes = order.iter().map(|&row| sizes[row as usize]).sum();
+            let layout = if layout::is_small(order.len(), bytes) { layout::small() } else { large.clone() };
             let mut writer = writer(schema, layout, Some(&borders))?;
             for group in row_groups(order.len(), &borders) {
                 let mut rest = order.get(group).unwrap_or_default();
@@ -171,7 +175,7 @@ fn origin<'p>(
     let sub = |sub: u32| i32::try_from(sub).map_err(|_| FormatError::SubTooLarge { sub });
     let subs = places.clone().map(|place| sub(place.sub)).collect::<Result<Vec<_>, _>>()?;
     let mut digits = [0; SequenceNumber::DIGITS_MAX];
-    let mut sequences = crate::columns::Texts::new();
+    let mut sequences = Texts::with_room(places.len(), SEQUENCE_BYTES);
     places.clone().for_each(|place| sequences.push(place.sequence.encode(&mut digits)));
     Ok([
         stamps(places.clone().map(|place| place.arrival)),

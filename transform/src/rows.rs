@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use bytes::Bytes;
 use iguazu_lake::ids::{EventId, SequenceNumber, TableName, Timestamp};
 
-use crate::columns::{Cells, Texts};
+use crate::columns::{Cells, JSON_BYTES, TEXT_BYTES, Texts};
 
 /// Where an event came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +37,15 @@ pub struct Rows {
 }
 
 impl Rows {
-    pub(crate) fn new(table: usize, rest_is_kept: bool, columns: Vec<Cells>) -> Self {
+    /// Room for so many rows.
+    pub(crate) fn with_room(table: usize, rows: usize, rest_is_kept: bool, columns: Vec<Cells>) -> Self {
         Self {
             table,
-            ids: Vec::new(),
-            kinds: Texts::new(),
-            times: Vec::new(),
-            places: Vec::new(),
-            rest: Texts::new(),
+            ids: Vec::with_capacity(rows),
+            kinds: Texts::with_room(rows, TEXT_BYTES),
+            times: Vec::with_capacity(rows),
+            places: Vec::with_capacity(rows),
+            rest: Texts::with_room(if rest_is_kept { rows } else { 0 }, JSON_BYTES),
             rest_is_kept,
             columns,
         }

@@ -37,21 +37,16 @@ impl Ours {
     /// # Errors
     /// Where a record was refused: the input holds good events only.
     pub fn transform(&self, payload: &[u8]) -> Result<Vec<Bytes>, Failure> {
-        let t0 = std::time::Instant::now();
         let invocation = Invocation::parse(payload)?;
-        let t1 = std::time::Instant::now();
         let mut files = Vec::new();
         for ((name, shard), records) in invocation.shards {
             let stream = StreamId { name, created_ms: STREAM_CREATED_MS.unsigned_abs() };
             let source = Source { chain: ChainId::Shard { stream, shard } };
-            let mut batch = Batch::new(&self.catalog);
+            let mut batch = Batch::expecting(records.len(), &self.catalog);
             for record in &records {
                 batch.push(record);
             }
-            let t2 = std::time::Instant::now();
             let output = batch.finish(&source, &Parquet)?;
-            let t3 = std::time::Instant::now();
-            eprintln!("PH {} {} {}", (t1 - t0).as_micros(), (t2 - t1).as_micros(), (t3 - t2).as_micros());
             if output.counts.quarantined > 0 {
                 return Err(format!("{} good events went to quarantine", output.counts.quarantined).into());
             }

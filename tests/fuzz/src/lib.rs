@@ -24,9 +24,7 @@ use iguazu_ingest::invocation::Invocation;
 use iguazu_lake::commit::Counts;
 use iguazu_lake::ids::{AttemptId, ChainId, RowNumber, SequenceSet, StreamId, TableName, Timestamp};
 use iguazu_lake::keys::DataFile;
-use iguazu_transform::contract::{
-    Column, ColumnType, DuplicateKeys, SYSTEM_COLUMNS, Source as ColumnSource, compare,
-};
+use iguazu_transform::contract::{Column, ColumnType, DuplicateKeys, SYSTEM_COLUMNS, Source as ColumnSource, compare};
 use iguazu_transform::unpack::unpack;
 use iguazu_transform::{
     Batch, Catalog, Contract, FileFormat, Limits, Output, Parquet, Payload, Reason, Record, Secrets, Source,

@@ -151,11 +151,15 @@ fn invocations() -> Vec<(&'static str, String)> {
 /// Events that reach every column of the contracts of the targets, and some that do not fit.
 fn events() -> Vec<(&'static str, String)> {
     let order = |more: &str| {
-        format!(r#"{{"id":"00000000-0000-4000-8000-000000000007","type":"order","time":"2026-11-21T11:59:00Z",{more}}}"#)
+        format!(
+            r#"{{"id":"00000000-0000-4000-8000-000000000007","type":"order","time":"2026-11-21T11:59:00Z",{more}}}"#
+        )
     };
     let full = r#""text":"caf\u00e9","label":" AbCdEfG ","small":-3,"n":"12","ratio":1.5e-3,"flag":true,"day":"2026-02-28","at":1795262340123,"url":"https://u@Shop.example:8443/a?b#c","email":" A@b.example ","card":"4111","raw":{"a":[1,null]},"tags":["x",null,"y"],"order":{"price":12.30,"wide":12345678901234567890.0123456789,"lines":[{"sku":"s","unitPrice":0.10,"seen":["2026-11-21T00:00:00Z"],"more":1},null]},"rest":{"b":[{}]}"#;
     let cloud = |more: &str| {
-        format!(r#"{{"specversion":"1.0","source":"/shop","id":"a-1","type":"com.x","time":"2026-11-21T11:59:00+01:00"{more}}}"#)
+        format!(
+            r#"{{"specversion":"1.0","source":"/shop","id":"a-1","type":"com.x","time":"2026-11-21T11:59:00+01:00"{more}}}"#
+        )
     };
     vec![
         ("full", order(full)),
@@ -194,7 +198,8 @@ fn documents() -> Vec<(&'static str, &'static str)> {
 fn contracts() -> Vec<(&'static str, String)> {
     let head = "table = \"t\"\nversion = 1\ntypes = [\"*\"]\n";
     let column = |text: &str| format!("{head}[[column]]\nname = \"a\"\npath = \"/a\"\n{text}\n");
-    let rollup = "type = \"int64\"\n[[rollup]]\nname = \"r\"\nwindow = \"day\"\nby = [\"event_type\"]\nsum = { total = \"a\" }";
+    let rollup =
+        "type = \"int64\"\n[[rollup]]\nname = \"r\"\nwindow = \"day\"\nby = [\"event_type\"]\nsum = { total = \"a\" }";
     vec![
         ("orders", include_str!("../../../contracts/orders.toml").to_owned()),
         ("everything", include_str!("../src/everything.toml").to_owned()),

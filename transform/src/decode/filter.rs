@@ -6,8 +6,7 @@ use crate::contract::{Filter, Literal, Test};
 use crate::json::{Cursor, Kind, decoded};
 use crate::value::Scalar;
 
-use super::nested::value;
-use super::table::written;
+use super::nested::{value, written};
 
 /// A filter, compiled.
 #[derive(Debug)]

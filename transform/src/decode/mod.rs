@@ -20,6 +20,7 @@ use crate::rows::{Place, Rows};
 use crate::value::{ConversionError, Secrets};
 
 mod filter;
+mod habits;
 mod nested;
 mod paths;
 mod rest;
@@ -189,7 +190,7 @@ impl Catalog {
         let (Some(table), Some(rows)) = (self.tables.get(at), rows.get_mut(at)) else {
             return Err(unjudged(Reason::TypeUnknown { path: String::new() }));
         };
-        let rows = rows.get_or_insert_with(|| table.rows(at));
+        let rows = rows.get_or_insert_with(|| table.rows(at, desk.room));
         table.take(text, &self.paths, place, desk, rows).map_err(|reason| Refused { table: Some(at), reason })
     }
 
@@ -203,7 +204,7 @@ impl Catalog {
                 wrong = wrong.or(Some((route, Some(found.kind))));
                 continue;
             }
-            let kind = decoded(table::written(found, text), found.escaped, &mut scratch);
+            let kind = decoded(nested::written(found, text), found.escaped, &mut scratch);
             if let Some(at) = route.table(kind) {
                 return self.judge_kind(at, kind);
             }
@@ -237,7 +238,7 @@ impl Catalog {
         let reason = match (found, self.default) {
             (Some(found), Some(at)) if found.kind == Kind::Text => {
                 let mut scratch = String::new();
-                return self.judge_kind(at, decoded(table::written(found, text), found.escaped, &mut scratch));
+                return self.judge_kind(at, decoded(nested::written(found, text), found.escaped, &mut scratch));
             }
             (Some(found), _) if found.kind != Kind::Text => {
                 Reason::NotAString { member: Member::Type, path, found: found.kind.name() }

@@ -17,6 +17,8 @@ const DEPTH_MAX: usize = usize::MAX;
 /// How a column's values are read.
 #[derive(Debug)]
 pub(crate) enum Shape {
+    /// A string as it is: the commonest column, and the one with the least to do.
+    Text,
     Scalar(Conversion),
     Json,
     List(Box<Shape>),
@@ -47,6 +49,7 @@ impl Shape {
     pub(crate) fn compile(kind: &ColumnType, steps: &[Step], secrets: &Secrets) -> Result<Self, ConversionError> {
         Ok(match kind {
             ColumnType::Json => Self::Json,
+            ColumnType::String if steps.is_empty() => Self::Text,
             ColumnType::List(kind) => Self::List(Box::new(Self::compile(kind, &[], secrets)?)),
             ColumnType::Struct(fields) => {
                 let field = |field: &crate::contract::StructField| {
@@ -66,6 +69,18 @@ impl Shape {
             return Ok(());
         }
         match self {
+            Self::Text => {
+                if found.kind != Kind::Text {
+                    return Err(unfit(found, unlike(found, "a string")));
+                }
+                let written = written(found, reading.text);
+                let text = decoded(written, found.escaped, reading.decoded);
+                if text.len() > reading.string_bytes_max {
+                    let misfit = Misfit::TooLong { bytes: text.len(), limit: reading.string_bytes_max };
+                    return Err(unfit(found, misfit));
+                }
+                cells.push_text(text);
+            }
             Self::Scalar(conversion) => {
                 let scalar = scalar(found, reading.text, reading.decoded);
                 match conversion.apply(scalar, reading.string_bytes_max, reading.scratch) {
@@ -73,7 +88,7 @@ impl Shape {
                     Err(misfit) => return Err(unfit(found, misfit)),
                 }
             }
-            Self::Json => cells.push(crate::value::Value::Text(whole(found, reading.text))),
+            Self::Json => cells.push_text(whole(found, reading.text)),
             Self::List(shape) => shape.put_list(found, cells, reading)?,
             Self::Struct(fields) => put_struct(fields, found, cells, reading)?,
         }
@@ -167,6 +182,12 @@ pub(crate) fn value(cursor: &mut Cursor<'_>) -> Option<Found> {
     Some(Found { kind, start, end: cursor.at() as u32, escaped: false })
 }
 
+/// A value as it is written; of a string, its content.
+#[inline]
+pub(crate) fn written(found: Found, text: &str) -> &str {
+    text.get(found.start as usize..found.end as usize).unwrap_or_default()
+}
+
 /// A value as it is written, the quotes of a string included.
 pub(crate) fn whole(found: Found, text: &str) -> &str {
     let quote = usize::from(found.kind == Kind::Text);
@@ -176,7 +197,7 @@ pub(crate) fn whole(found: Found, text: &str) -> &str {
 /// A value as a conversion takes it. Null is none, and never comes here.
 #[inline]
 pub(crate) fn scalar<'a>(found: Found, text: &'a str, scratch: &'a mut String) -> Scalar<'a> {
-    let written = text.get(found.start as usize..found.end as usize).unwrap_or_default();
+    let written = written(found, text);
     match found.kind {
         Kind::Text => Scalar::Text(decoded(written, found.escaped, scratch)),
         Kind::Number => Scalar::Number(written),

@@ -100,13 +100,16 @@ impl Paths {
         found.map_or(NOWHERE, |child| child.node)
     }
 
+    /// Whether there are places within the value at a node.
+    #[inline]
+    pub(crate) fn is_looked_into(&self, node: NodeId) -> bool {
+        self.nodes.get(usize::from(node)).is_some_and(|node| !node.children.is_empty())
+    }
+
     /// Where an element of an array at a node stands.
     #[inline]
     pub(crate) fn element(&self, node: NodeId, index: u32) -> NodeId {
         let Some(node) = self.nodes.get(usize::from(node)) else { return NOWHERE };
-        if node.children.is_empty() {
-            return NOWHERE;
-        }
         let found = node.children.iter().find(|child| child.index == Some(index));
         found.map_or(NOWHERE, |child| child.node)
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::nested::{value, whole};
 use super::paths::{NOWHERE, NodeId, Paths, ROOT};
 use super::walk::{Member, Walk, raw};
-use crate::json::{Cursor, Kind, Span, Mark, decoded};
+use crate::json::{Cursor, Kind, Mark, Span, decoded};
 
 /// How much of what stands at a place the table holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

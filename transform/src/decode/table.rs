@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use iguazu_lake::ids::{EventId, Timestamp};
 
-use super::nested::{Reading, Shape, Unfit, scalar, value};
+use super::nested::{Reading, Shape, Unfit, scalar, value, written};
 use super::paths::{NodeId, Paths, SlotId};
 use super::rest::{Claims, Rest};
 use super::walk::{Found, Walk};
@@ -63,10 +63,19 @@ pub struct Table {
 /// Memory that is used again for each event.
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
+    /// Rows that are expected in all.
+    pub(super) room: usize,
     pub(crate) walk: Walk,
     scratch: Scratch,
     decoded: String,
     kept: Vec<NodeId>,
+}
+
+impl Desk {
+    /// A desk for about so many rows.
+    pub(crate) fn with_room(room: usize) -> Self {
+        Self { room, ..Self::default() }
+    }
 }
 
 impl Table {
@@ -116,11 +125,14 @@ impl Table {
 
     /// Settles what the table holds of an event, now that every place is known.
     pub(crate) fn claim(&mut self, paths: &Paths) {
-        // An id that is hashed cannot be read back from the hash.
-        let verbatim = self.contract.envelope.id_namespace.is_none();
-        let ids = self.id.iter().filter(|_| verbatim);
+        // An id that is hashed cannot be read back from the hash, nor can what a filter looked at from its verdict; so
+        // where the rest is kept, they are. They are no unknown fields for that.
+        let kept = self.contract.unknown_fields == UnknownFields::Keep;
+        let hashed = self.contract.envelope.id_namespace.is_some();
+        let ids = self.id.iter().filter(|_| !(kept && hashed));
+        let filters = self.filters.iter().map(|(spot, _)| spot).filter(|_| !kept);
         let columns = self.columns.iter().flat_map(|column| &column.spots);
-        let spots = ids.chain([&self.kind, &self.time]).chain(columns);
+        let spots = ids.chain([&self.kind, &self.time]).chain(filters).chain(columns);
         self.claims = Claims::of(&spots.map(|spot| spot.node).collect::<Vec<_>>(), paths);
     }
 
@@ -130,10 +142,11 @@ impl Table {
         &self.contract
     }
 
-    /// Rows without any.
-    pub(crate) fn rows(&self, table: usize) -> Rows {
+    /// No rows yet, and room for some.
+    pub(crate) fn rows(&self, table: usize, room: usize) -> Rows {
         let kept = self.contract.unknown_fields == UnknownFields::Keep;
-        Rows::new(table, kept, self.contract.columns.iter().map(|column| Cells::new(&column.kind)).collect())
+        let columns = self.contract.columns.iter().map(|column| Cells::with_room(&column.kind, room)).collect();
+        Rows::with_room(table, room, kept, columns)
     }
 
     /// Where the type stands.
@@ -236,7 +249,7 @@ impl Table {
     /// Puts a value into every column. After an error some have one and others do not.
     fn fill(&self, text: &str, paths: &Paths, desk: &mut Desk, rows: &mut Rows) -> Result<(), Reason> {
         desk.kept.clear();
-        let Desk { walk, scratch, decoded, kept } = desk;
+        let Desk { walk, scratch, decoded, kept, .. } = desk;
         let string_bytes_max = self.contract.limits.string_bytes_max;
         let mut reading = Reading { text, string_bytes_max, scratch, decoded, partial: false };
         for (column, cells) in self.columns.iter().zip(rows.cells()) {
@@ -277,7 +290,8 @@ impl Column {
     /// Whether the column of the present event was filled from the only place that it has, or from its first.
     fn holds(&self, node: NodeId, walk: &Walk) -> bool {
         let filled = self.spots.iter().find(|spot| walk.at(spot.slot).is_some_and(|found| found.kind != Kind::Null));
-        filled.is_some_and(|spot| spot.node == node && matches!(self.shape, Shape::Scalar(_) | Shape::Json))
+        filled
+            .is_some_and(|spot| spot.node == node && matches!(self.shape, Shape::Text | Shape::Scalar(_) | Shape::Json))
     }
 
     fn fall_back(&self, cells: &mut Cells, reading: &mut Reading<'_>) -> Result<(), Reason> {
@@ -314,11 +328,6 @@ impl Column {
         let Unfit { within, found, misfit } = unfit;
         Reason::ColumnUnfit { column: self.name.clone(), path: format!("{}{within}", spot.path), found, misfit }
     }
-}
-
-/// A value as it is written; of a string, its content.
-pub(crate) fn written(found: Found, text: &str) -> &str {
-    text.get(found.start as usize..found.end as usize).unwrap_or_default()
 }
 
 /// A part of an id that is going to be hashed: a string, or a whole number as it is written.

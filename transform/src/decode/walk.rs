@@ -3,6 +3,9 @@
 //!
 //! What is found are positions. A walk keeps its memory, so that an event costs no allocation.
 
+use std::collections::BTreeSet;
+
+use super::habits::{HabitId, Habits, OUTERMOST, UNKNOWN};
 use super::paths::{NOWHERE, NodeId, Paths, ROOT, SlotId};
 use crate::json::{Cursor, END_OF_LEVEL, Fault, Kind, Mark, Span, decoded};
 use crate::reason::Reason;
@@ -33,15 +36,6 @@ pub(crate) struct Member {
     pub(crate) value: (u32, u32),
 }
 
-/// A name of an object that is not closed yet.
-#[derive(Clone, Copy, Debug)]
-struct Name {
-    mark: Mark,
-    escaped: bool,
-    start: u32,
-    end: u32,
-}
-
 /// An array or an object that is not closed yet.
 #[derive(Clone, Copy, Debug)]
 struct Level {
@@ -49,14 +43,24 @@ struct Level {
     node: NodeId,
     slot: Option<SlotId>,
     start: u32,
-    /// How many names there were before it.
-    names: usize,
-    /// The bits of its names so far.
+    /// Of an object, its member at hand, or the one that holds it where there is none yet; of an array, the member that
+    /// holds it.
+    habit: HabitId,
+    /// Where its names begin in the list of names, once one of them was not expected.
+    names: Option<usize>,
+    /// The bits of the names in that list.
     bits: u64,
-    /// Whether two of its first names may be the same.
+    /// Whether two of its names may be the same.
     suspect: bool,
-    /// Elements or members before the present one.
+    /// Elements before the present one; members up to it.
     count: u32,
+}
+
+/// A value that comes next: where it stands, and the member that holds it.
+#[derive(Clone, Copy)]
+struct Ahead {
+    node: NodeId,
+    habit: HabitId,
 }
 
 /// What a document says, by position.
@@ -70,8 +74,10 @@ pub(crate) struct Walk {
     /// Where a member begins that has the name of an earlier one of its object, if there is one.
     pub(crate) duplicate: Option<usize>,
     levels: Vec<Level>,
-    names: Vec<Name>,
+    /// The names of open objects that hold a name that was not expected.
+    names: Vec<Mark>,
     sorted: Vec<Mark>,
+    habits: Habits,
 }
 
 /// Bounds of a walk.
@@ -81,6 +87,17 @@ pub(crate) struct Bounds {
     pub(crate) depth_max: usize,
     /// Members of one object.
     pub(crate) members_max: usize,
+}
+
+/// An element of an array. Where contracts look into the array, its elements are different places, and what is habitual
+/// in one says nothing of the places in another; elsewhere all are the same place, which is none.
+#[inline]
+fn element(node: NodeId, index: u32, habit: HabitId, paths: &Paths) -> Ahead {
+    if paths.is_looked_into(node) {
+        Ahead { node: paths.element(node, index), habit: UNKNOWN }
+    } else {
+        Ahead { node: NOWHERE, habit }
+    }
 }
 
 #[cold]
@@ -129,9 +146,10 @@ impl Walk {
 
     /// Passes over the outermost value. Its levels are on a stack of our own.
     fn value(&mut self, text: &str, cursor: &mut Cursor<'_>, paths: &Paths, bounds: Bounds) -> Result<Kind, Reason> {
-        let mut node = ROOT;
+        let mut ahead = Ahead { node: ROOT, habit: OUTERMOST };
         let mut outermost = None;
         loop {
+            let node = ahead.node;
             let first = cursor.next();
             let start = cursor.at().saturating_sub(1);
             let kind = match first {
@@ -149,15 +167,15 @@ impl Walk {
                 Some(open @ (b'{' | b'[')) => {
                     let kind = if open == b'{' { Kind::Object } else { Kind::Array };
                     outermost = outermost.or(Some(kind));
-                    self.open(kind, node, start, paths, bounds)?;
+                    self.open(kind, ahead, start, paths, bounds)?;
                     if cursor.peek() == Some(open + 2) {
                         cursor.next();
                         self.close(text, cursor.at());
                         kind
                     } else {
-                        node = match kind {
-                            Kind::Object => self.name(text, cursor, node, paths, bounds)?,
-                            _ => paths.element(node, 0),
+                        ahead = match kind {
+                            Kind::Object => self.name(text, cursor, true, paths, bounds)?,
+                            _ => element(node, 0, ahead.habit, paths),
                         };
                         continue;
                     }
@@ -170,7 +188,7 @@ impl Walk {
                 None => return Err(reason(cursor.unexpected(None, "a value is expected here"))),
             };
             match self.behind(text, cursor, paths, bounds)? {
-                Some(next) => node = next,
+                Some(next) => ahead = next,
                 None => return Ok(outermost.unwrap_or(kind)),
             }
         }
@@ -184,7 +202,7 @@ impl Walk {
         cursor: &mut Cursor<'_>,
         paths: &Paths,
         bounds: Bounds,
-    ) -> Result<Option<NodeId>, Reason> {
+    ) -> Result<Option<Ahead>, Reason> {
         loop {
             let outermost = self.levels.len() == 1;
             let Some(level) = self.levels.last_mut() else { return Ok(None) };
@@ -194,12 +212,12 @@ impl Walk {
             {
                 member.value.1 = position(cursor.at());
             }
-            let (kind, node) = (level.kind, level.node);
+            let (kind, node, habit) = (level.kind, level.node, level.habit);
             match (cursor.next(), kind) {
-                (Some(b','), Kind::Object) => return self.name(text, cursor, node, paths, bounds).map(Some),
+                (Some(b','), Kind::Object) => return self.name(text, cursor, false, paths, bounds).map(Some),
                 (Some(b','), _) => {
                     level.count = level.count.saturating_add(1);
-                    return Ok(Some(paths.element(node, level.count)));
+                    return Ok(Some(element(node, level.count, habit, paths)));
                 }
                 (Some(b'}'), Kind::Object) | (Some(b']'), Kind::Array) => self.close(text, cursor.at()),
                 (found, _) => return Err(reason(cursor.unexpected(found, END_OF_LEVEL))),
@@ -214,13 +232,13 @@ impl Walk {
         }
     }
 
-    fn open(&mut self, kind: Kind, node: NodeId, at: usize, paths: &Paths, bounds: Bounds) -> Result<(), Reason> {
+    fn open(&mut self, kind: Kind, ahead: Ahead, at: usize, paths: &Paths, bounds: Bounds) -> Result<(), Reason> {
+        let Ahead { node, habit } = ahead;
         if self.levels.len() == bounds.depth_max {
             return Err(Reason::TooDeep { byte: at, limit: bounds.depth_max });
         }
         let (slot, start) = (paths.slot_of(node), position(at));
-        let names = self.names.len();
-        self.levels.push(Level { kind, node, slot, start, names, bits: 0, suspect: false, count: 0 });
+        self.levels.push(Level { kind, node, slot, start, habit, names: None, bits: 0, suspect: false, count: 0 });
         self.depth = self.depth.max(self.levels.len());
         Ok(())
     }
@@ -228,9 +246,8 @@ impl Walk {
     fn close(&mut self, text: &str, end: usize) {
         let Some(level) = self.levels.pop() else { return };
         self.put(level.slot, level.kind, level.start, position(end), false);
-        if level.kind == Kind::Object {
+        if level.suspect || level.names.is_some() {
             self.find_duplicate(text, &level);
-            self.names.truncate(level.names);
         }
     }
 
@@ -240,70 +257,131 @@ impl Walk {
         &mut self,
         text: &str,
         cursor: &mut Cursor<'_>,
-        parent: NodeId,
+        first: bool,
         paths: &Paths,
         bounds: Bounds,
-    ) -> Result<NodeId, Reason> {
-        let span = cursor.name().map_err(reason)?;
-        let (mark, node) = if span.escaped {
-            let mut scratch = String::new();
-            let name = decoded(raw(text, span), true, &mut scratch).as_bytes();
-            let mark = Mark::of(name);
-            (mark, paths.child(parent, name, mark))
-        } else {
-            let name = span.raw(text.as_bytes());
-            let mark = Mark::of(name);
-            (mark, if parent == NOWHERE { NOWHERE } else { paths.child(parent, name, mark) })
-        };
+    ) -> Result<Ahead, Reason> {
         let outermost = self.levels.len() == 1;
-        let Some(level) = self.levels.last_mut() else { return Ok(NOWHERE) };
-        let count = self.names.len() - level.names;
-        if count == bounds.members_max {
+        let Some(level) = self.levels.last_mut() else { return Ok(Ahead { node: NOWHERE, habit: UNKNOWN }) };
+        cursor.peek();
+        let at = cursor.at();
+        let bytes = text.as_bytes().get(at..).unwrap_or_default();
+        let expected = match level.names {
+            None => self.habits.expected(level.habit, first, bytes),
+            Some(_) => None,
+        };
+        let Some(expected) = expected else { return self.new_name(text, cursor, first, paths, bounds) };
+        if level.count as usize == bounds.members_max {
             return Err(Reason::TooManyMembers { limit: bounds.members_max });
         }
-        let bit = mark.bit();
-        if level.bits & bit != 0 && count <= PAIRWISE_MAX {
-            level.suspect |= self.names[level.names..].iter().any(|name| name.mark == mark);
-        }
-        level.bits |= bit;
-        self.names.push(Name { mark, escaped: span.escaped, start: position(span.start), end: position(span.end) });
+        level.count += 1;
+        level.habit = expected.habit;
+        level.suspect |= expected.repeated;
+        let end = at + expected.length as usize;
+        *cursor = cursor.moved(end);
         if outermost {
-            cursor.peek();
-            let at = position(cursor.at());
-            self.members.push(Member { name: span, node, value: (at, at) });
+            self.put_member(Span { start: at + 1, end: end - 2, escaped: false }, expected.node, cursor);
         }
-        Ok(node)
+        Ok(Ahead { node: expected.node, habit: expected.habit })
+    }
+
+    /// Passes over a name that was not expected, and learns it.
+    fn new_name(
+        &mut self,
+        text: &str,
+        cursor: &mut Cursor<'_>,
+        first: bool,
+        paths: &Paths,
+        bounds: Bounds,
+    ) -> Result<Ahead, Reason> {
+        let outermost = self.levels.len() == 1;
+        let Some(level) = self.levels.last_mut() else { return Ok(Ahead { node: NOWHERE, habit: UNKNOWN }) };
+        let span = cursor.name().map_err(reason)?;
+        let mut scratch = String::new();
+        let name = decoded(raw(text, span), span.escaped, &mut scratch).as_bytes();
+        let mark = Mark::of(name);
+        let node = if level.node == NOWHERE { NOWHERE } else { paths.child(level.node, name, mark) };
+        if level.count as usize == bounds.members_max {
+            return Err(Reason::TooManyMembers { limit: bounds.members_max });
+        }
+        level.count += 1;
+        // Only what is written in the shortest way is learnt: other ways are many. Once a name was not learnt, those
+        // behind it are held against each other.
+        let written = text.as_bytes().get(span.start - 1..cursor.at()).unwrap_or_default();
+        let shortest = !span.escaped && written.len() == span.end - span.start + 3 && level.names.is_none();
+        let before = level.habit;
+        level.habit = match shortest {
+            true => self.habits.learn(before, first, written, mark, node),
+            false => UNKNOWN,
+        };
+        if level.habit == UNKNOWN {
+            let base = *level.names.get_or_insert_with(|| {
+                let base = self.names.len();
+                if !first {
+                    self.names.extend(self.habits.names_up_to(before));
+                }
+                level.bits = self.names[base..].iter().fold(0, |bits, name| bits | name.bit());
+                base
+            });
+            let (bit, known) = (mark.bit(), &self.names[base..]);
+            level.suspect |= level.bits & bit != 0 && known.len() <= PAIRWISE_MAX && known.contains(&mark);
+            level.bits |= bit;
+            self.names.push(mark);
+        } else {
+            level.suspect |= self.habits.is_repeated(level.habit);
+        }
+        let habit = level.habit;
+        if outermost {
+            self.put_member(span, node, cursor);
+        }
+        Ok(Ahead { node, habit })
+    }
+
+    #[inline]
+    fn put_member(&mut self, name: Span, node: NodeId, cursor: &mut Cursor<'_>) {
+        cursor.peek();
+        let at = position(cursor.at());
+        self.members.push(Member { name, node, value: (at, at) });
     }
 
     /// Finds the first name of an object that an earlier one of its names spells too.
-    #[inline]
+    #[cold]
     fn find_duplicate(&mut self, text: &str, level: &Level) {
-        let names = self.names.get(level.names..).unwrap_or_default();
+        let names = level.names.and_then(|base| self.names.get(base..)).unwrap_or_default();
         if level.suspect || (names.len() > PAIRWISE_MAX && any_alike(names, &mut self.sorted)) {
-            self.confirm_duplicate(text, level.names);
+            let later = first_repeated(text, level.start as usize);
+            self.duplicate = self.duplicate.into_iter().chain(later).min();
+        }
+        if let Some(base) = level.names {
+            self.names.truncate(base);
         }
     }
+}
 
-    #[cold]
-    fn confirm_duplicate(&mut self, text: &str, base: usize) {
-        let spelled = |name: &Name| {
-            let raw = text.get(name.start as usize..name.end as usize).unwrap_or_default();
-            decoded(raw, name.escaped, &mut String::new()).to_owned()
-        };
-        let mut seen = std::collections::BTreeSet::new();
-        let names = self.names.get(base..).unwrap_or_default();
-        let later = names.iter().find(|name| !seen.insert(spelled(name)));
-        // The quote belongs to the member.
-        let later = later.map(|name| name.start as usize - 1);
-        self.duplicate = self.duplicate.into_iter().chain(later).min();
+/// Where the first member of an object begins that has the name of an earlier one. The object was passed over, and is
+/// sound.
+fn first_repeated(text: &str, start: usize) -> Option<usize> {
+    let mut cursor = Cursor::new(text.as_bytes()).moved(start + 1);
+    let mut seen = BTreeSet::new();
+    while cursor.peek() != Some(b'}') {
+        let name = cursor.name().ok()?;
+        if !seen.insert(decoded(raw(text, name), name.escaped, &mut String::new()).to_owned()) {
+            // The quote belongs to the member.
+            return Some(name.start - 1);
+        }
+        cursor.skip(usize::MAX).ok()?;
+        if cursor.peek() == Some(b',') {
+            cursor.next();
+        }
     }
+    None
 }
 
 /// Whether two of many names have the same mark.
 #[cold]
-fn any_alike(names: &[Name], sorted: &mut Vec<Mark>) -> bool {
+fn any_alike(names: &[Mark], sorted: &mut Vec<Mark>) -> bool {
     sorted.clear();
-    sorted.extend(names.iter().map(|name| name.mark));
+    sorted.extend(names);
     sorted.sort_unstable();
     sorted.windows(2).any(|pair| pair[0] == pair[1])
 }
@@ -367,6 +445,28 @@ mod tests {
             let mut walk = Walk::default();
             assert!(walk.pass(&text, &Paths::new(), BOUNDS).is_ok());
             assert_eq!(walk.duplicate, duplicate, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_expected_changes_nothing_of_what_is_read() {
+        let texts = [
+            r#"{"a":{"b":1,"c":2},"d":[{"b":3},{"b":4,"b":5}]}"#,
+            r#"{"a":{"b":1,"c":2},"d":[{"b":3},{"b":4,"c":5}]}"#,
+            r#"{"a":{"c":1,"b":2},"d":[{"b" :3},{"\u0062":4,"b":5}]}"#,
+            r#"{"d":{"b":1},"a":[{"b":1,"c":2}]}"#,
+            r#"{"a":{"b":1,"c":2,"c":3},"d":0}"#,
+        ];
+        let mut paths = Paths::new();
+        for pointer in ["/a/b", "/a/c", "/d/1/b", "/d/0/b", "/d"] {
+            paths.place(&pointer.parse().unwrap()).unwrap();
+        }
+        let said = |walk: &Walk| (walk.found.clone(), walk.members.clone(), walk.depth, walk.duplicate);
+        let mut practised = Walk::default();
+        for text in texts.iter().cycle().take(20) {
+            let mut fresh = Walk::default();
+            assert_eq!(practised.pass(text, &paths, BOUNDS), fresh.pass(text, &paths, BOUNDS));
+            assert_eq!(said(&practised), said(&fresh), "{text}");
         }
     }
 

@@ -181,7 +181,8 @@ impl Mark {
     /// One of 64 bits, so that a set of them tells most names that are new.
     #[inline]
     pub(crate) fn bit(self) -> u64 {
-        let mixed = (self.first ^ self.last.rotate_left(29) ^ u64::from(self.length)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed =
+            (self.first ^ self.last.rotate_left(29) ^ u64::from(self.length)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         1 << (mixed >> 58)
     }
 }

@@ -100,7 +100,7 @@ fn a_document_that_is_not_an_object_is_refused() {
 fn an_event_without_one_of_its_members_or_with_another_kind_of_value_is_refused() {
     let urn = r#""urn:uuid:67e55044-10b1-426f-9247-bb680e5fe0c8""#;
     assert_refused(&[
-        ("id_missing", "{}".to_owned()),
+        ("type_missing", "{}".to_owned()),
         ("id_missing", format!(r#"{{"type":{TYPE},"time":{TIME},"Id":{ID}}}"#)),
         ("id_not_a_string", document("7", TYPE, TIME)),
         ("id_missing", document("null", TYPE, TIME)),

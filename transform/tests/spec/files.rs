@@ -135,7 +135,7 @@ fn a_file_says_nothing_about_who_wrote_it_but_the_name_and_where_its_rows_stand(
 
 #[test]
 fn columns_are_stored_as_their_values_are() {
-    let records: Vec<_> = (0..100).map(|number| event_record(number, "")).collect();
+    let records: Vec<_> = (0..300).map(|number| event_record(number, "")).collect();
     let metadata = metadata(&events(&records));
     let names = |wanted: fn(&parquet::file::metadata::ColumnChunkMetaData) -> bool| -> Vec<String> {
         metadata.row_group(0).columns().iter().filter(|c| wanted(c)).map(|c| c.column_path().string()).collect()
@@ -147,6 +147,14 @@ fn columns_are_stored_as_their_values_are() {
     assert_eq!(names(|column| column.statistics().is_some()), ["event_type", "event_time", "arrival_time"]);
     let compressed = names(|column| column.compression() != parquet::basic::Compression::UNCOMPRESSED);
     assert_eq!(compressed, ["event_id", "sequence"]);
+}
+
+#[test]
+fn a_small_file_is_stored_plainly() {
+    let metadata = metadata(&events(&[event_record(1, ""), event_record(2, "")]));
+    let columns = metadata.row_group(0).columns();
+    assert!(columns.iter().all(|column| column.compression() == parquet::basic::Compression::UNCOMPRESSED));
+    assert!(columns.iter().all(|column| column.dictionary_page_offset().is_none() && column.statistics().is_none()));
 }
 
 /// The rows at which the parts of the placements begin, by the footer.
