@@ -113,7 +113,6 @@ impl Config {
         let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut reader = Reader { variables, problems: Vec::new() };
         reader.refuse_unknown();
-        let catalog = reader.catalog(fallback, folder);
         let config = Self {
             bucket: reader.required("IGUAZU_BUCKET", "the name of the lake's S3 bucket"),
             ledger_table: reader.required("IGUAZU_LEDGER_TABLE", "the name of the ledger's DynamoDB table"),
@@ -128,7 +127,7 @@ impl Config {
             }),
             s3_path_style: reader.parsed("IGUAZU_S3_PATH_STYLE", false, "true or false", |_| true),
             settings: Settings {
-                catalog,
+                catalog: reader.catalog(fallback, folder),
                 output_bytes_max: reader
                     .parsed("IGUAZU_OUTPUT_MIB_MAX", 64, "1 to 1024 (MiB)", |mib| (1..=1024).contains(mib))
                     << 20,
@@ -260,5 +259,34 @@ mod tests {
         assert_eq!(problems[4], "IGUAZU_LOG is \"loud\": expected error, warn, info, debug or trace");
         assert_eq!(problems[5], "IGUAZU_TABLE is \"Events\": expected a lower-case letter, then up to 63 of [a-z0-9_]");
         assert_eq!(problems[6], "IGUAZU_OUTPUT_MIB_MAX is \"0\": expected 1 to 1024 (MiB)");
+    }
+
+    const SECRET: (&str, &str) = ("IGUAZU_SECRET_PII", "sixteen bytes or more");
+
+    fn with(more: &[(&'static str, &'static str)]) -> Result<Config, Vec<String>> {
+        config(&[&[("IGUAZU_BUCKET", "lake"), ("IGUAZU_LEDGER_TABLE", "ledger")], more].concat())
+    }
+
+    #[test]
+    fn the_contracts_of_a_folder_take_the_place_of_the_built_in_one() {
+        let config = with(&[("IGUAZU_CONTRACTS", "good"), SECRET]).unwrap();
+        let tables: Vec<_> = config.settings.catalog.tables().iter().map(|table| table.contract().table.to_string()).collect();
+        assert_eq!(tables, ["orders"]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_contracts_and_secrets_is_told_with_the_rest() {
+        let first = |more: &[(&'static str, &'static str)]| with(more).unwrap_err().remove(0);
+        assert_eq!(first(&[("IGUAZU_CONTRACTS", "nowhere")]), "IGUAZU_CONTRACTS: nowhere: cannot be read");
+        let problem = first(&[("IGUAZU_CONTRACTS", "bad"), SECRET]);
+        assert!(problem.starts_with("IGUAZU_CONTRACTS: bad/orders.toml:2:11: version: "), "{problem}");
+        let problem = first(&[("IGUAZU_CONTRACTS", "good")]);
+        assert!(problem.contains("column email of the table orders") && problem.contains("pii"), "{problem}");
+        let problem = first(&[("IGUAZU_CONTRACTS", "good"), SECRET, ("IGUAZU_TABLE", "orders")]);
+        assert!(problem.starts_with("IGUAZU_TABLE is set beside IGUAZU_CONTRACTS"), "{problem}");
+        let problem = first(&[("IGUAZU_SECRET_PII", "short")]);
+        assert!(problem.starts_with("IGUAZU_SECRET_PII: ") && !problem.contains("short\""), "{problem}");
+        let problem = first(&[("IGUAZU_SECRET_1", "sixteen bytes or more")]);
+        assert!(problem.starts_with("IGUAZU_SECRET_1 does not name a secret: "), "{problem}");
     }
 }

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use aws_lambda_events::kinesis::{KinesisEvent, KinesisEventRecord};
 use bytes::Bytes;
 use iguazu_lake::ids::{SequenceNumber, ShardId, StreamName, Timestamp};
+use iguazu_transform::contract::TimeFormat;
+use iguazu_transform::value::{Scalar, time_of};
 use iguazu_transform::{Payload, Reason, Record};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -65,15 +67,14 @@ impl Invocation {
             return Err(IngestError::Malformed { problem: "an array in place of an object".to_owned() });
         }
         match serde_json::from_slice::<KinesisEvent>(payload) {
-            Ok(event) => Ok(Self::from_event(event)),
+            Ok(event) => {
+                let arrivals = serde_json::from_slice::<Arrivals<'_>>(payload).map(|arrivals| arrivals.records);
+                let mut arrivals = arrivals.unwrap_or_default().into_iter();
+                let entry = |record| entry_of(record, arrivals.next());
+                Ok(Self::identify(event.records.into_iter().map(entry).collect()))
+            }
             Err(_) => Self::salvage(payload),
         }
-    }
-
-    /// Takes an event apart that was read already.
-    #[must_use]
-    pub fn from_event(event: KinesisEvent) -> Self {
-        Self::identify(event.records.into_iter().map(entry_of).collect())
     }
 
     fn salvage(payload: &[u8]) -> Result<Self, IngestError> {
@@ -86,7 +87,7 @@ impl Invocation {
             problem: format!("no list of records at line {}, column {}", error.line(), error.column()),
         })?;
         let entries = outer.records.iter().map(|raw| match serde_json::from_str::<KinesisEventRecord>(raw.get()) {
-            Ok(record) => entry_of(record),
+            Ok(record) => entry_of(record, serde_json::from_str(raw.get()).ok()),
             Err(_) => salvaged_entry(raw),
         });
         Ok(Self::identify(entries.collect()))
@@ -122,10 +123,38 @@ impl Invocation {
     }
 }
 
-fn entry_of(record: KinesisEventRecord) -> Entry {
+/// The times of arrival as they are written. The event's types read the fraction of a second as a whole number of
+/// milliseconds, and so make 4 ms of `.4`.
+#[derive(Deserialize)]
+struct Arrivals<'a> {
+    #[serde(rename = "Records", borrow)]
+    records: Vec<ArrivalOfRecord<'a>>,
+}
+
+#[derive(Deserialize)]
+struct ArrivalOfRecord<'a> {
+    #[serde(borrow)]
+    kinesis: ArrivalOfKinesis<'a>,
+}
+
+#[derive(Deserialize)]
+struct ArrivalOfKinesis<'a> {
+    #[serde(rename = "approximateArrivalTimestamp", borrow)]
+    written: &'a RawValue,
+}
+
+/// The exact time of a number of seconds.
+fn exact(written: &RawValue) -> Option<Timestamp> {
+    let token = written.get();
+    usual::millis(token.as_bytes()).or_else(|| time_of(&TimeFormat::EpochSeconds, Scalar::Number(token)).ok())
+}
+
+fn entry_of(record: KinesisEventRecord, arrival: Option<ArrivalOfRecord<'_>>) -> Entry {
     let kinesis = record.kinesis;
-    let arrival =
-        Timestamp::from_millis((kinesis.approximate_arrival_timestamp.timestamp_micros() + 500).div_euclid(1_000));
+    let approximate = kinesis.approximate_arrival_timestamp.timestamp_micros();
+    let arrival = arrival
+        .and_then(|record| exact(record.kinesis.written))
+        .unwrap_or_else(|| Timestamp::from_millis((approximate.saturating_add(500)).div_euclid(1_000)));
     let data = Bytes::from(kinesis.data.0);
     let place = place(record.event_id.as_deref(), &kinesis.sequence_number);
     let payload = match place.reason {
@@ -165,10 +194,7 @@ fn salvaged_entry(raw: &RawValue) -> Entry {
     let kinesis: LooseKinesis<'_> =
         loose.kinesis.and_then(|kinesis| serde_json::from_str(kinesis.get()).ok()).unwrap_or_default();
     let place = place(text(loose.event_id).as_deref(), text(kinesis.sequence_number).as_deref().unwrap_or_default());
-    let arrival = kinesis
-        .approximate_arrival_timestamp
-        .and_then(|time| serde_json::from_str::<aws_lambda_events::encodings::SecondTimestamp>(time.get()).ok())
-        .map(|time| Timestamp::from_millis((time.timestamp_micros() + 500).div_euclid(1_000)));
+    let arrival = kinesis.approximate_arrival_timestamp.and_then(exact);
     let decoded = kinesis.data.and_then(|data| {
         serde_json::from_str::<aws_lambda_events::encodings::Base64Data>(data.get())
             .ok()

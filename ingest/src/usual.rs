@@ -359,3 +359,112 @@ pub(crate) fn millis(number: &[u8]) -> Option<Timestamp> {
     }
     Some(Timestamp::from_millis(millis))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invocation::Invocation;
+
+    /// A record as Lambda writes it, with these values.
+    fn record(n: u64, key: &str, data: &str, arrival: &str) -> String {
+        let sequence = format!("49590338271490256608559692538361571095921575989136{n:06}");
+        format!(
+            r#"{{"kinesis":{{"kinesisSchemaVersion":"1.0","partitionKey":"{key}","sequenceNumber":"{sequence}","data":"{data}","approximateArrivalTimestamp":{arrival}}},"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"shardId-000000000003:{sequence}","eventName":"aws:kinesis:record","invokeIdentityArn":"arn:aws:iam::000000000000:role/ingest","awsRegion":"eu-central-1","eventSourceARN":"arn:aws:kinesis:eu-central-1:000000000000:stream/orders"}}"#
+        )
+    }
+
+    fn event(records: &[String]) -> String {
+        format!("{{\"Records\":[{}]}}", records.join(","))
+    }
+
+    /// What is read here is what the types read.
+    #[track_caller]
+    fn assert_usual(payload: &str) -> Vec<(Source, Vec<Record>)> {
+        let read = read(payload.as_bytes()).expect("the usual form");
+        let types = Invocation::parse_leniently(payload.as_bytes()).expect("the usual form");
+        assert_eq!(read.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(), types.shards);
+        assert_eq!(types.unidentified, None);
+        read
+    }
+
+    #[test]
+    fn records_as_lambda_writes_them_are_read() {
+        let shards = assert_usual(&event(&[
+            record(1, "key", "e30=", "1795262400.123"),
+            record(2, "", "", "0"),
+            record(3, "schlüssel", "eyJhIjoxfQ==", "1795262400.4"),
+            record(4, "a longer key", "AAAA", "1795262400"),
+        ]));
+        let [(source, records)] = shards.as_slice() else { panic!("{shards:?}") };
+        assert_eq!((source.0.to_string(), source.1.to_string()), ("orders".into(), "shardId-000000000003".into()));
+        let data: Vec<_> = records
+            .iter()
+            .map(|record| match &record.payload {
+                Payload::Data(data) => data.to_vec(),
+                Payload::Undecodable { .. } => panic!("the data is sound"),
+            })
+            .collect();
+        assert_eq!(data, [b"{}".to_vec(), vec![], b"{\"a\":1}".to_vec(), vec![0, 0, 0]]);
+        let arrivals: Vec<_> = records.iter().map(|record| record.arrival.millis()).collect();
+        assert_eq!(arrivals, [1_795_262_400_123, 0, 1_795_262_400_400, 1_795_262_400_000]);
+        assert_eq!(assert_usual("{\"Records\":[]}"), []);
+    }
+
+    #[test]
+    fn a_time_of_arrival_is_the_millisecond_that_it_says() {
+        for (fraction, millis) in [(".4", 400), (".040", 40), (".50", 500), (".900", 900), (".007", 7), (".999", 999)] {
+            let payload = event(&[record(1, "k", "e30=", &format!("1795262400{fraction}"))]);
+            assert_eq!(assert_usual(&payload)[0].1[0].arrival.millis(), 1_795_262_400_000 + millis, "{fraction}");
+        }
+    }
+
+    #[test]
+    fn other_forms_of_the_same_are_read_too() {
+        let one = record(1, "k", "e30=", "1795262400.123");
+        let two = record(2, "k", "e30=", "1795262401");
+        let other_shard = two.replace("000003:", "000004:");
+        assert_eq!(assert_usual(&format!(" {{ \"Records\" : [ {one} ,\n{two} ] }} ")).len(), 1);
+        assert_eq!(assert_usual(&event(&[one.clone(), other_shard, record(3, "k", "e30=", "1")])).len(), 2);
+        // A record that is written otherwise, between two that are alike.
+        let ends = record(3, "k", "e30=", "1");
+        let mixed = event(&[one.clone(), two.replace("\"eventVersion\":\"1.0\",", ""), ends.clone()]);
+        assert_eq!(assert_usual(&mixed)[0].1.len(), 3);
+        assert_eq!(assert_usual(&event(&[one, two, ends]))[0].1.len(), 3);
+    }
+
+    #[test]
+    fn what_lambda_does_not_write_is_left_to_others() {
+        let good = record(1, "k", "e30=", "1795262400.123");
+        let changed = |old: &str, new: &str| event(&[good.clone(), record(2, "k", "e30=", "1").replace(old, new)]);
+        for payload in [
+            changed("e30=", "e30"),
+            changed("e30=", "e3 0="),
+            changed("e30=", "e31="),
+            changed("e30=", "e30=\\n"),
+            changed("\"k\"", "\"\\u006b\""),
+            changed("\"k\"", "null"),
+            changed("\"1.0\",\"partitionKey\"", "\"1.0\",\"more\":1,\"partitionKey\""),
+            changed("shardId-000000000003:4", "shardId-000000000003:5"),
+            changed("shardId-000000000003:4", "shardId:000000000003:4"),
+            changed(":stream/orders", ":table/orders"),
+            changed("\"awsRegion\"", "\"kinesis\""),
+            changed("Timestamp\":1}", "Timestamp\":01}"),
+            changed("Timestamp\":1}", "Timestamp\":1.2345}"),
+            changed("Timestamp\":1}", "Timestamp\":1e3}"),
+            changed("Timestamp\":1}", "Timestamp\":-1}"),
+            changed("Timestamp\":1}", "Timestamp\":1.}"),
+            changed("Timestamp\":1}", "Timestamp\":\"1\"}"),
+            event(&[good.clone()]) + "x",
+            event(&[good.clone()]).replace("\"Records\"", "\"records\""),
+            format!("[{}]", event(&[good.clone()])),
+            event(&[good.clone()])[..300].to_owned(),
+            String::new(),
+        ] {
+            assert!(read(payload.as_bytes()).is_none(), "{payload}");
+        }
+        let mut latin = event(&[good.replace("\"k\"", "\"~\"")]).into_bytes();
+        let at = latin.iter().position(|&byte| byte == b'~').unwrap();
+        latin[at] = 0xE4;
+        assert!(read(&latin).is_none());
+    }
+}
