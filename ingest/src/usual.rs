@@ -77,7 +77,7 @@ pub(crate) fn read(payload: &[u8]) -> Option<Vec<(Source, Vec<Record>)>> {
     let mut reader = Reader {
         payload,
         cursor: Cursor::new(payload),
-        arena: Vec::with_capacity(payload.len() / 4 * 3),
+        arena: Vec::with_capacity(payload.len() * 2),
         entries: Vec::with_capacity(payload.len() / (2 * ENVELOPE_BYTES)),
         sources: Vec::new(),
         mould: None,
