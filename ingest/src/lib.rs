@@ -1,9 +1,11 @@
 //! Ingest: from an invocation of Lambda's Kinesis event source mapping to a commit in the shard's chain.
 //!
-//! - [`invocation`]: shard, sequence number and data out of the event, whatever state it is in.
+//! - [`invocation`]: shard, sequence number and data out of the event, whatever state it is in. `usual` reads the form
+//!   that Lambda writes; what differs from it goes to the event's types, or is salvaged record by record.
 //! - [`Ingest`]: the driver around [`iguazu_lake::commit::decide`]. It reads, writes and asks again, and decides nothing.
 //! - [`report`]: what one invocation did, and the same as CloudWatch metrics.
-//! - [`config`]: the environment, read and validated once; [`contracts`]: the tables' contracts, likewise.
+//! - [`config`]: the environment, read and validated once; [`contracts`]: the tables' contracts, likewise. Without any
+//!   there is one table, by the built-in contract.
 //! - `lambda`: the Lambda function itself (feature `lambda`).
 //!
 //! Rules: success is returned only after the commit; data never fails a batch, only infrastructure does; nothing
