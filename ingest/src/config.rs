@@ -270,7 +270,8 @@ mod tests {
     #[test]
     fn the_contracts_of_a_folder_take_the_place_of_the_built_in_one() {
         let config = with(&[("IGUAZU_CONTRACTS", "good"), SECRET]).unwrap();
-        let tables: Vec<_> = config.settings.catalog.tables().iter().map(|table| table.contract().table.to_string()).collect();
+        let tables: Vec<_> =
+            config.settings.catalog.tables().iter().map(|table| table.contract().table.to_string()).collect();
         assert_eq!(tables, ["orders"]);
     }
 

@@ -77,6 +77,8 @@ pub(crate) fn read(payload: &[u8]) -> Option<Vec<(Source, Vec<Record>)>> {
     let mut reader = Reader {
         payload,
         cursor: Cursor::new(payload),
+        // More than it can hold: what is not written to is not backed by memory, and an allocator that was given back a
+        // large block keeps blocks of that size at hand instead of asking the system for zeroed pages every time.
         arena: Vec::with_capacity(payload.len() * 2),
         entries: Vec::with_capacity(payload.len() / (2 * ENVELOPE_BYTES)),
         sources: Vec::new(),
@@ -259,8 +261,12 @@ impl<'p> Reader<'p> {
             None => {
                 let stream: StreamName = stream_of_arn(std::str::from_utf8(arn).ok()?)?;
                 let shard_id: ShardId = std::str::from_utf8(shard).ok()?.parse().ok()?;
-                self.sources.push((arn, shard, (stream, shard_id)));
-                self.sources.len() - 1
+                let source = (stream, shard_id);
+                // Two texts may name one source.
+                self.sources.iter().position(|known| known.2 == source).unwrap_or_else(|| {
+                    self.sources.push((arn, shard, source));
+                    self.sources.len() - 1
+                })
             }
         };
         let (data, (arrival, _)) = (raw(fields.data)?, fields.arrival.as_ref()?);
@@ -425,6 +431,9 @@ mod tests {
         let other_shard = two.replace("000003:", "000004:");
         assert_eq!(assert_usual(&format!(" {{ \"Records\" : [ {one} ,\n{two} ] }} ")).len(), 1);
         assert_eq!(assert_usual(&event(&[one.clone(), other_shard, record(3, "k", "e30=", "1")])).len(), 2);
+        // One stream under two names of it.
+        let consumer = two.replace("stream/orders", "stream/orders/consumer/c:1");
+        assert_eq!(assert_usual(&event(&[one.clone(), consumer, record(3, "k", "e30=", "1")]))[0].1.len(), 3);
         // A record that is written otherwise, between two that are alike.
         let ends = record(3, "k", "e30=", "1");
         let mixed = event(&[one.clone(), two.replace("\"eventVersion\":\"1.0\",", ""), ends.clone()]);

@@ -22,7 +22,7 @@ use crate::record::{Payload, Record};
 use crate::rows::{Place, QuarantineRow, Rows};
 use crate::unpack::{Part, is_plain, unpack};
 
-/// What a row costs in memory beside the bytes of its event, near enough to budget with.
+/// What a row costs in memory beside what its columns hold, near enough to budget with.
 const ROW_BYTES: usize = 256;
 /// Events that room is made for, at most: an invocation has fewer, unless its records hold many.
 const ROOM_MAX: usize = 10_000;
@@ -154,9 +154,9 @@ impl<'a> Batch<'a> {
 
     fn take_document(&mut self, place: Place, text: &Bytes) {
         match self.catalog.take(text, place, &mut self.desk, &mut self.events) {
-            Ok(()) => {
+            Ok(bytes) => {
                 self.accepted += 1;
-                self.bytes += ROW_BYTES + text.len();
+                self.bytes += ROW_BYTES + bytes;
             }
             // A copy, since a slice of one bad line would keep alive all of what its record expanded to.
             Err(refused) => self.refuse(place, Bytes::copy_from_slice(text), refused.table, &refused.reason),

@@ -224,7 +224,7 @@ impl Cells {
 
     /// Hashes a row's value, to tell rows apart without laying them out.
     pub(crate) fn hash_row<H: Hasher>(&self, row: usize, hasher: &mut H) {
-        self.nulls.as_slice().map(|bits| bits.get(row / 8).map(|byte| byte >> (row % 8) & 1)).hash(hasher);
+        self.nulls.is_valid(row).hash(hasher);
         match &self.values {
             Values::Texts(texts) => texts.get(row).hash(hasher),
             Values::Int32(values) | Values::Date(values) => values.get(row).hash(hasher),

@@ -240,6 +240,15 @@ pub enum Reason {
         /// Why it does not fit.
         misfit: Misfit,
     },
+    /// Something else than an object stands where a column hides a part of one, and would be kept in the clear.
+    #[error(
+        "the value at byte {byte} should be an object, of which a column hides a part; send one, since anything else \
+         would be kept in the clear"
+    )]
+    HiddenWithin {
+        /// Where it begins.
+        byte: usize,
+    },
     /// The event has a member that no column holds, and its table takes none such.
     #[error("no column holds the member at byte {byte}; give it one, or have the contract keep or ignore the unknown")]
     UnknownField {
@@ -285,7 +294,7 @@ impl Reason {
             Self::Missing { member: Member::Time, .. } => "time_missing",
             Self::NotAString { member: Member::Id, .. } => "id_not_a_string",
             Self::NotAString { member: Member::Type, .. } => "type_not_a_string",
-            Self::NotAString { member: Member::Time, .. } => "time_not_a_string",
+            Self::NotAString { member: Member::Time, .. } => "time_kind",
             Self::IdNotAUuid { .. } => "id_not_a_uuid",
             Self::TypeEmpty { .. } => "type_empty",
             Self::TypeTooLong { .. } => "type_too_long",
@@ -315,6 +324,7 @@ impl Reason {
                 Misfit::NotAUrl => "column_not_a_url",
                 Misfit::TooLong { .. } => "column_too_long",
             },
+            Self::HiddenWithin { .. } => "hidden_within",
             Self::UnknownField { .. } => "unknown_field",
         }
     }

@@ -19,7 +19,7 @@ pub(crate) struct Condition {
 #[derive(Debug)]
 enum Value {
     Text(String),
-    Number(String),
+    Number(Decimal),
     Boolean(bool),
 }
 
@@ -37,6 +37,10 @@ impl Condition {
         let passes = match (&self.values, found) {
             (_, None) => false,
             (None, Some(_)) => true,
+            (Some(values), Some(Scalar::Number(found))) => {
+                let found = Decimal::of(found);
+                values.iter().any(|value| matches!(value, Value::Number(number) if *number == found))
+            }
             (Some(values), Some(found)) => values.iter().any(|value| value.is(found)),
         };
         passes == self.keep
@@ -48,7 +52,7 @@ fn value_of(Literal(literal): &Literal) -> Option<Value> {
     let text = written(found, literal);
     Some(match found.kind {
         Kind::Text => Value::Text(decoded(text, found.escaped, &mut String::new()).to_owned()),
-        Kind::Number => Value::Number(text.to_owned()),
+        Kind::Number => Value::Number(Decimal::of(text)),
         Kind::Boolean => Value::Boolean(text == "true"),
         _ => return None,
     })
@@ -59,7 +63,6 @@ impl Value {
         match (self, found) {
             (Self::Text(text), Scalar::Text(found)) => text == found,
             (Self::Boolean(value), Scalar::Boolean(found)) => *value == found,
-            (Self::Number(number), Scalar::Number(found)) => Decimal::of(number) == Decimal::of(found),
             _ => false,
         }
     }
@@ -77,8 +80,7 @@ struct Decimal {
 impl Decimal {
     fn of(token: &str) -> Self {
         let (mantissa, exponent) = token.split_once(['e', 'E']).unwrap_or((token, "0"));
-        // An exponent beyond all measure belongs to a zero: others are out of a double's range and come not so far.
-        let exponent: i128 = exponent.parse().unwrap_or(0);
+        let exponent = bounded(exponent);
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).filter(u8::is_ascii_digit).collect();
         let first = digits.iter().position(|&digit| digit != b'0').unwrap_or(digits.len());
@@ -93,6 +95,14 @@ impl Decimal {
             exponent: exponent - fraction.len() as i128 + cut as i128,
         }
     }
+}
+
+/// An exponent, or the bound where it is beyond all measure. What has so large a one is no number of a double, and
+/// what has so small a one is told from others by its digits alone.
+fn bounded(exponent: &str) -> i128 {
+    const BOUND: i128 = 1 << 100;
+    let beyond = if exponent.starts_with('-') { -BOUND } else { BOUND };
+    exponent.parse::<i128>().map_or(beyond, |exponent| exponent.clamp(-BOUND, BOUND))
 }
 
 impl PartialEq for Decimal {

@@ -99,13 +99,16 @@ impl Default for Habits {
 }
 
 impl Habits {
+    /// Bytes from a name's quote on without which it is not expected.
+    pub(crate) const LOOK_AHEAD: usize = 16;
+
     /// The member that stands at the beginning of `bytes`, if it is one that came here before: behind the member
     /// `after`, or as the first in the object that `after` holds.
     #[inline]
     pub(crate) fn expected(&mut self, after: HabitId, first: bool, bytes: &[u8]) -> Option<Expected> {
         let leader = self.known.get(after as usize)?;
         let latest = if first { leader.inner } else { leader.latest };
-        let head = bytes.first_chunk::<16>()?;
+        let head = bytes.first_chunk::<{ Self::LOOK_AHEAD }>()?;
         let head = [u64::from_le_bytes(*head.first_chunk()?), u64::from_le_bytes(*head.last_chunk()?)];
         let habit = self.known.get(latest as usize)?;
         if self.stands(habit, head, bytes) {

@@ -3,7 +3,7 @@
 //! A [`Catalog`] holds the contracts of a deployment, compiled. A document is passed over once: the walk checks its
 //! grammar to the letter and notes what stands at the places that any contract looks at. The event's type then says
 //! which table it belongs to, and that table's columns take their values straight from the text. There is no tree of
-//! values, and an event costs no allocation. Rules:
+//! values, and but for structs, hashed ids and numbers in filters a value costs no allocation. Rules:
 //! - A document becomes a row of one table, or a reason. A row whose last column does not fit leaves no trace.
 //! - Which table it is depends on the document and the contracts alone.
 //! - What no column holds is kept, dropped or refused as the contract says, and never lost by oversight.
@@ -92,6 +92,7 @@ pub enum CatalogError {
 #[derive(Debug)]
 struct Route {
     kind: SlotId,
+    path: String,
     names: BTreeMap<String, usize>,
     /// The more exact first.
     patterns: Vec<(TypePattern, usize)>,
@@ -108,6 +109,8 @@ pub struct Catalog {
     default: Option<usize>,
     bounds: Bounds,
     bytes_max: usize,
+    /// The longest type that any table takes; longer ones are not held against patterns.
+    type_bytes_max: usize,
 }
 
 /// Where a document went.
@@ -143,6 +146,7 @@ impl Catalog {
                 members_max: limits.members_per_object_max,
             },
             bytes_max: of_all(|table| table.contract.limits.event_bytes_max)?,
+            type_bytes_max: of_all(|table| table.contract.limits.type_bytes_max)?,
             limits,
             paths,
             tables,
@@ -168,14 +172,14 @@ impl Catalog {
         &self.tables
     }
 
-    /// Takes a document as a row of its table; `rows` has one entry for each table.
+    /// Takes a document as a row of its table, and says what that costs in memory; `rows` has one entry for each table.
     pub(crate) fn take(
         &self,
         document: &[u8],
         place: Place,
         desk: &mut Desk,
         rows: &mut [Option<Rows>],
-    ) -> Result<(), Refused> {
+    ) -> Result<usize, Refused> {
         let unjudged = |reason| Refused { table: None, reason };
         if document.len() > self.bytes_max {
             return Err(unjudged(Reason::EventTooLarge { bytes: document.len(), limit: self.bytes_max }));
@@ -185,6 +189,9 @@ impl Catalog {
         match desk.walk.pass(text, &self.paths, self.bounds).map_err(unjudged)? {
             Kind::Object => {}
             other => return Err(unjudged(Reason::NotAnObject { found: other.name() })),
+        }
+        if desk.walk.duplicate.is_some() {
+            desk.walk.let_the_last_count(text);
         }
         let at = self.route(text, desk)?;
         let (Some(table), Some(rows)) = (self.tables.get(at), rows.get_mut(at)) else {
@@ -205,6 +212,10 @@ impl Catalog {
                 continue;
             }
             let kind = decoded(nested::written(found, text), found.escaped, &mut scratch);
+            if kind.len() > self.type_bytes_max {
+                let (bytes, limit, path) = (kind.len(), self.type_bytes_max, route.path.clone());
+                return Err(Refused { table: None, reason: Reason::TypeTooLong { path, bytes, limit } });
+            }
             if let Some(at) = route.table(kind) {
                 return self.judge_kind(at, kind);
             }
@@ -279,7 +290,8 @@ fn routes_of(tables: &[Table]) -> Result<Vec<Route>, CatalogError> {
         let kind = table.kind().slot;
         let known = routes.iter().position(|route| route.kind == kind);
         let route = known.unwrap_or_else(|| {
-            routes.push(Route { kind, names: BTreeMap::new(), patterns: Vec::new() });
+            let path = table.kind().path.clone();
+            routes.push(Route { kind, path, names: BTreeMap::new(), patterns: Vec::new() });
             routes.len() - 1
         });
         let route = &mut routes[route];

@@ -6,7 +6,7 @@
 use crate::columns::Cells;
 use crate::contract::{ColumnType, Pointer};
 use crate::json::{Cursor, Kind, Span, decoded};
-use crate::value::{Conversion, ConversionError, Misfit, Scalar, Scratch, Secrets};
+use crate::value::{Conversion, ConversionError, Misfit, Scalar, Scratch, Secrets, Value};
 
 use super::walk::{Found, raw};
 use crate::contract::Step;
@@ -43,6 +43,8 @@ pub(crate) struct Reading<'w> {
     pub(crate) decoded: &'w mut String,
     /// Whether something was passed by that the column does not hold.
     pub(crate) partial: bool,
+    /// Bytes of text that were put into columns.
+    pub(crate) bytes: usize,
 }
 
 impl Shape {
@@ -79,16 +81,26 @@ impl Shape {
                     let misfit = Misfit::TooLong { bytes: text.len(), limit: reading.string_bytes_max };
                     return Err(unfit(found, misfit));
                 }
+                reading.bytes += text.len();
                 cells.push_text(text);
             }
             Self::Scalar(conversion) => {
                 let scalar = scalar(found, reading.text, reading.decoded);
                 match conversion.apply(scalar, reading.string_bytes_max, reading.scratch) {
-                    Ok(value) => cells.push(value),
+                    Ok(value) => {
+                        if let Value::Text(text) = value {
+                            reading.bytes += text.len();
+                        }
+                        cells.push(value);
+                    }
                     Err(misfit) => return Err(unfit(found, misfit)),
                 }
             }
-            Self::Json => cells.push_text(whole(found, reading.text)),
+            Self::Json => {
+                let text = whole(found, reading.text);
+                reading.bytes += text.len();
+                cells.push_text(text);
+            }
             Self::List(shape) => shape.put_list(found, cells, reading)?,
             Self::Struct(fields) => put_struct(fields, found, cells, reading)?,
         }
@@ -103,6 +115,7 @@ impl Shape {
         cursor.next();
         let mut index = 0_usize;
         while !matches!(cursor.peek(), Some(b']') | None) {
+            reading.bytes += size_of::<Value<'_>>();
             let element = value(&mut cursor).ok_or_else(|| unfit(found, Misfit::OutOfRange { range: "JSON" }))?;
             if let Some(elements) = cells.elements() {
                 self.put(element, elements, reading).map_err(|unfit| unfit.within_of(&index.to_string()))?;

@@ -3,6 +3,7 @@
 //! Names and values stay byte for byte and in their order. A value is the unit: one that its column holds only in
 //! part, or that was passed over for another, is kept whole.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use super::nested::{value, whole};
@@ -23,31 +24,47 @@ pub(crate) enum Claim {
 
 /// What a table holds, by place.
 #[derive(Debug)]
-pub(crate) struct Claims(Vec<Claim>);
+pub(crate) struct Claims {
+    claims: Vec<Claim>,
+    /// Where something within is hidden by a column.
+    hiding: Vec<bool>,
+}
 
 impl Claims {
-    /// The claims of a table that holds the values at these nodes.
-    pub(crate) fn of(nodes: &[NodeId], paths: &Paths) -> Self {
+    /// The claims of a table that holds the values at these nodes, and hides those at some of them.
+    pub(crate) fn of(nodes: &[NodeId], hidden: &[NodeId], paths: &Paths) -> Self {
         let parents = paths.parents();
+        let above = |node: NodeId| {
+            std::iter::successors(Some(node), |&node| {
+                Some(parents[usize::from(node)]).filter(|&above| above != NOWHERE)
+            })
+            .skip(1)
+        };
         let mut claims = vec![Claim::None; parents.len()];
+        let mut hiding = vec![false; parents.len()];
         for &node in nodes {
             claims[usize::from(node)] = Claim::Whole;
-            let mut above = parents[usize::from(node)];
-            while above != NOWHERE {
-                let claim = &mut claims[usize::from(above)];
-                if *claim == Claim::None {
-                    *claim = Claim::Within;
-                }
-                above = parents[usize::from(above)];
+        }
+        for place in nodes.iter().flat_map(|&node| above(node)) {
+            let claim = &mut claims[usize::from(place)];
+            if *claim == Claim::None {
+                *claim = Claim::Within;
             }
         }
+        for place in hidden.iter().flat_map(|&node| above(node)) {
+            hiding[usize::from(place)] = true;
+        }
         claims[usize::from(ROOT)] = Claim::Within;
-        Self(claims)
+        Self { claims, hiding }
+    }
+
+    fn hides_within(&self, node: NodeId) -> bool {
+        self.hiding.get(usize::from(node)).copied().unwrap_or(false)
     }
 
     #[inline]
     fn at(&self, node: NodeId) -> Claim {
-        self.0.get(usize::from(node)).copied().unwrap_or(Claim::None)
+        self.claims.get(usize::from(node)).copied().unwrap_or(Claim::None)
     }
 }
 
@@ -61,6 +78,8 @@ pub(crate) struct Rest<'a> {
     pub(crate) kept: &'a [NodeId],
     /// Whether some object names a member twice; the last one counts.
     pub(crate) duplicates: bool,
+    /// Where something begins that would be kept whole although a column hides what stands, or should stand, within.
+    pub(crate) exposed: Cell<Option<usize>>,
 }
 
 impl Rest<'_> {
@@ -183,6 +202,9 @@ impl Rest<'_> {
             if all && index > 0 {
                 return false;
             }
+        }
+        if self.claims.hides_within(node) && found.kind != Kind::Null {
+            self.exposed.set(self.exposed.get().or(Some(found.start as usize)));
         }
         out.extend_from_slice(whole(found, self.text).as_bytes());
         true

@@ -1,5 +1,6 @@
 //! A table's contract, compiled: where its values are found, and what is made of them.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -10,7 +11,7 @@ use super::paths::{NodeId, Paths, SlotId};
 use super::rest::{Claims, Rest};
 use super::walk::{Found, Walk};
 use crate::columns::Cells;
-use crate::contract::{Contract, DuplicateKeys, Literal, Pointer, Source, UnknownFields};
+use crate::contract::{Contract, DuplicateKeys, Literal, Pointer, Source, Step, UnknownFields};
 use crate::json::{Cursor, Kind, decoded};
 use crate::reason::{Member, Reason};
 use crate::rows::{Place, Rows};
@@ -18,6 +19,9 @@ use crate::value::{Scalar, Scratch, Secrets, TimeReader, hashed_id};
 
 use super::CatalogError;
 use super::filter::Condition;
+
+/// What a cell of a column costs beside its text.
+const CELL_BYTES: usize = 16;
 
 /// A place, and how to call it.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ struct Column {
     spots: Vec<Spot>,
     shape: Shape,
     required: bool,
+    /// Whether it hides what it is made of.
+    hides: bool,
     /// What stands for a value that is missing, by the shape of a column without steps.
     fallback: Option<(Literal, Shape)>,
 }
@@ -102,6 +108,7 @@ impl Table {
                 spots: pointers.iter().map(|pointer| Spot::of(pointer, paths)).collect::<Result<Vec<_>, _>>()?,
                 shape: Shape::compile(&column.kind, &column.steps, secrets).map_err(broken)?,
                 required: column.required,
+                hides: column.steps.iter().any(|step| matches!(step, Step::HmacSha256 { .. } | Step::Redact)),
                 fallback,
             });
         }
@@ -113,7 +120,7 @@ impl Table {
             time_reader: TimeReader::new(&envelope.time_format)
                 .map_err(|problem| CatalogError::TimeFormat { table: contract.table.clone(), problem })?,
             alternatives: columns.iter().any(|column: &Column| column.spots.len() > 1),
-            claims: Claims::of(&[], paths),
+            claims: Claims::of(&[], &[], paths),
             contract: Arc::new(contract),
             id,
             kind,
@@ -133,7 +140,9 @@ impl Table {
         let filters = self.filters.iter().map(|(spot, _)| spot).filter(|_| !kept);
         let columns = self.columns.iter().flat_map(|column| &column.spots);
         let spots = ids.chain([&self.kind, &self.time]).chain(filters).chain(columns);
-        self.claims = Claims::of(&spots.map(|spot| spot.node).collect::<Vec<_>>(), paths);
+        let hidden = self.columns.iter().filter(|column| column.hides).flat_map(|column| &column.spots);
+        let nodes = |spots: &mut dyn Iterator<Item = &Spot>| spots.map(|spot| spot.node).collect::<Vec<_>>();
+        self.claims = Claims::of(&nodes(&mut spots.into_iter()), &nodes(&mut hidden.into_iter()), paths);
     }
 
     /// The contract.
@@ -154,7 +163,7 @@ impl Table {
         &self.kind
     }
 
-    /// Takes an event that was passed over, as one row more.
+    /// Takes an event that was passed over, as one row more, and says how many bytes it costs in memory.
     ///
     /// # Errors
     /// Where the event is none of the table's. Then the rows are as they were.
@@ -165,7 +174,7 @@ impl Table {
         place: Place,
         desk: &mut Desk,
         rows: &mut Rows,
-    ) -> Result<(), Reason> {
+    ) -> Result<usize, Reason> {
         self.judge(text, &desk.walk)?;
         let id = self.id(text, desk)?;
         let time = self.time(text, place.arrival, desk)?;
@@ -179,11 +188,11 @@ impl Table {
         if answer.is_err() {
             rows.take_back();
         }
-        answer?;
+        let bytes = answer?;
         let kind = desk.walk.at(self.kind.slot).filter(|found| found.kind == Kind::Text);
         let kind = kind.map_or("", |found| decoded(written(found, text), found.escaped, &mut desk.decoded));
         rows.end(id, kind, time, place);
-        Ok(())
+        Ok(bytes + kind.len() + self.columns.len() * CELL_BYTES)
     }
 
     /// What a contract says of an event as a whole.
@@ -246,12 +255,13 @@ impl Table {
         }
     }
 
-    /// Puts a value into every column. After an error some have one and others do not.
-    fn fill(&self, text: &str, paths: &Paths, desk: &mut Desk, rows: &mut Rows) -> Result<(), Reason> {
+    /// Puts a value into every column, and says how many bytes of text that were. After an error some columns have a
+    /// value and others do not.
+    fn fill(&self, text: &str, paths: &Paths, desk: &mut Desk, rows: &mut Rows) -> Result<usize, Reason> {
         desk.kept.clear();
         let Desk { walk, scratch, decoded, kept, .. } = desk;
         let string_bytes_max = self.contract.limits.string_bytes_max;
-        let mut reading = Reading { text, string_bytes_max, scratch, decoded, partial: false };
+        let mut reading = Reading { text, string_bytes_max, scratch, decoded, partial: false, bytes: 0 };
         for (column, cells) in self.columns.iter().zip(rows.cells()) {
             let places = || column.spots.iter().filter_map(|spot| Some((spot, walk.at(spot.slot)?)));
             match places().find(|(_, found)| found.kind != Kind::Null) {
@@ -261,16 +271,18 @@ impl Table {
                     if reading.partial {
                         kept.push(spot.node);
                     }
-                    if self.alternatives {
-                        let others = column.spots.iter().filter(|other| other.slot != spot.slot);
-                        kept.extend(others.map(|other| other.node));
+                    if self.alternatives && !column.hides {
+                        let passed_by =
+                            places().filter(|(other, found)| other.slot != spot.slot && found.kind != Kind::Null);
+                        kept.extend(passed_by.map(|(other, _)| other.node));
                     }
                 }
                 None => column.fall_back(cells, &mut reading)?,
             }
         }
+        let mut bytes = reading.bytes;
         if self.contract.unknown_fields == UnknownFields::Ignore {
-            return Ok(());
+            return Ok(bytes);
         }
         if self.alternatives {
             // What one column passes by, another may hold.
@@ -278,10 +290,15 @@ impl Table {
             kept.retain(|&node| !held(node));
         }
         let duplicates = walk.duplicate.is_some();
-        let rest = Rest { text, paths, claims: &self.claims, kept, duplicates };
-        match (rest.write(walk, rows.rest()), self.contract.unknown_fields) {
-            (Some(byte), UnknownFields::Quarantine) => Err(Reason::UnknownField { byte }),
-            _ => Ok(()),
+        let rest = Rest { text, paths, claims: &self.claims, kept, duplicates, exposed: Cell::new(None) };
+        let out = rows.rest();
+        let before = out.len();
+        let first = rest.write(walk, out);
+        bytes += out.len() - before;
+        match (first, rest.exposed.get(), self.contract.unknown_fields) {
+            (Some(byte), _, UnknownFields::Quarantine) => Err(Reason::UnknownField { byte }),
+            (_, Some(byte), UnknownFields::Keep) => Err(Reason::HiddenWithin { byte }),
+            _ => Ok(bytes),
         }
     }
 }
@@ -301,19 +318,20 @@ impl Column {
                 let Some(found) = value(&mut Cursor::new(literal.as_bytes())) else {
                     return Err(Reason::ColumnMissing { column: self.name.clone(), path: path() });
                 };
-                let mut reading = Reading {
+                let mut literal = Reading {
                     text: literal,
                     string_bytes_max: usize::MAX,
                     scratch: reading.scratch,
                     decoded: reading.decoded,
                     partial: false,
+                    bytes: 0,
                 };
-                shape.put(found, cells, &mut reading).map_err(|Unfit { within, found, misfit }| Reason::ColumnUnfit {
-                    column: self.name.clone(),
-                    path: path() + &within,
-                    found,
-                    misfit,
-                })
+                let put = shape.put(found, cells, &mut literal).map_err(|Unfit { within, found, misfit }| {
+                    let path = path() + &within;
+                    Reason::ColumnUnfit { column: self.name.clone(), path, found, misfit }
+                });
+                reading.bytes += literal.bytes;
+                put
             }
             None if self.required => Err(Reason::ColumnMissing { column: self.name.clone(), path: path() }),
             None => {

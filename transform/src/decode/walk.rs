@@ -3,7 +3,7 @@
 //!
 //! What is found are positions. A walk keeps its memory, so that an event costs no allocation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::habits::{HabitId, Habits, OUTERMOST, UNKNOWN};
 use super::paths::{NOWHERE, NodeId, Paths, ROOT, SlotId};
@@ -141,6 +141,16 @@ impl Walk {
         match cursor.next() {
             None => Ok(kind),
             found => Err(reason(cursor.unexpected(found, "something follows the document"))),
+        }
+    }
+
+    /// Takes back what was found within a value that a later member of its object overrides.
+    #[cold]
+    pub(crate) fn let_the_last_count(&mut self, text: &str) {
+        for (from, to) in overridden(text) {
+            for found in &mut self.found {
+                *found = found.filter(|found| !(from..to).contains(&found.start));
+            }
         }
     }
 
@@ -309,6 +319,8 @@ impl Walk {
         // behind it are held against each other.
         let written = text.as_bytes().get(span.start - 1..cursor.at()).unwrap_or_default();
         let shortest = !span.escaped && written.len() == span.end - span.start + 3 && level.names.is_none();
+        // So close to the end nothing would be compared with it.
+        let shortest = shortest && text.len() - (span.start - 1) >= Habits::LOOK_AHEAD;
         let before = level.habit;
         level.habit = match shortest {
             true => self.habits.learn(before, first, written, mark, node),
@@ -356,6 +368,45 @@ impl Walk {
             self.names.truncate(base);
         }
     }
+}
+
+/// The values of members that a later one of their object has the name of, by position. Containers are looked into one
+/// after the other, so that no recursion follows the input.
+#[cold]
+fn overridden(text: &str) -> Vec<(u32, u32)> {
+    let mut lost = Vec::new();
+    let mut containers = vec![0];
+    while let Some(start) = containers.pop() {
+        let mut cursor = Cursor::new(text.as_bytes()).moved(start);
+        let object = match cursor.next() {
+            Some(b'{') => true,
+            Some(b'[') => false,
+            _ => continue,
+        };
+        let mut members = BTreeMap::new();
+        let mut index = 0_usize;
+        while !matches!(cursor.peek(), Some(b'}' | b']') | None) {
+            let name = match object {
+                true => match cursor.name() {
+                    Ok(name) => decoded(raw(text, name), name.escaped, &mut String::new()).to_owned(),
+                    Err(_) => break,
+                },
+                false => index.to_string(),
+            };
+            index += 1;
+            cursor.peek();
+            let from = position(cursor.at());
+            if cursor.skip(usize::MAX).is_err() {
+                break;
+            }
+            lost.extend(members.insert(name, (from, position(cursor.at()))));
+            if cursor.peek() == Some(b',') {
+                cursor.next();
+            }
+        }
+        containers.extend(members.into_values().map(|(from, _)| from as usize));
+    }
+    lost
 }
 
 /// Where the first member of an object begins that has the name of an earlier one. The object was passed over, and is
@@ -473,6 +524,26 @@ mod tests {
     #[test]
     fn the_last_of_several_values_is_the_one_that_is_found() {
         assert_eq!(found(r#"{"a":1,"a":"two"}"#, &["/a"]).unwrap(), ["two"]);
+    }
+
+    #[test]
+    fn nothing_is_found_within_a_value_that_was_overridden() {
+        let places = ["/a/b", "/a/c", "/d/0", "/d/1"];
+        for (text, expected) in [
+            (r#"{"a":{"b":1},"a":{"c":2}}"#, ["-", "2", "-", "-"]),
+            (r#"{"a":{"b":1,"c":3},"\u0061":null}"#, ["-", "-", "-", "-"]),
+            (r#"{"a":{"b":1,"b":2}}"#, ["2", "-", "-", "-"]),
+            (r#"{"d":[1,2],"a":{"c":{"x":1,"x":2}},"d":[3]}"#, ["-", r#"{"x":1,"x":2}"#, "3", "-"]),
+        ] {
+            let mut paths = Paths::new();
+            let slots = places.map(|pointer| paths.place(&pointer.parse().unwrap()).unwrap().0);
+            let mut walk = Walk::default();
+            walk.pass(text, &paths, BOUNDS).unwrap();
+            assert!(walk.duplicate.is_some());
+            walk.let_the_last_count(text);
+            let value = |slot| walk.at(slot).map_or("-", |found| &text[found.start as usize..found.end as usize]);
+            assert_eq!(slots.map(value), expected, "{text}");
+        }
     }
 
     #[test]
