@@ -112,7 +112,7 @@ impl<'p> Reader<'p> {
                 if self.as_before().is_none() {
                     self.record()?;
                 }
-                match self.cursor.next()? {
+                match self.cursor.take()? {
                     b',' => {}
                     b']' => break,
                     _ => return None,
@@ -291,7 +291,7 @@ impl<'p> Reader<'p> {
         loop {
             let name = self.name()?;
             member(self, name)?;
-            match self.cursor.next()? {
+            match self.cursor.take()? {
                 b',' => {}
                 b'}' => return Some(()),
                 _ => return None,
@@ -300,7 +300,7 @@ impl<'p> Reader<'p> {
     }
 
     fn byte(&mut self, byte: u8) -> Option<()> {
-        (self.cursor.next()? == byte).then_some(())
+        (self.cursor.take()? == byte).then_some(())
     }
 
     fn name(&mut self) -> Option<&'p [u8]> {

@@ -127,10 +127,10 @@ impl<'a> Batch<'a> {
         };
         match &record.payload {
             Payload::Undecodable { original, reason } => {
-                self.refuse(place(0, original), original.clone(), None, reason)
+                self.refuse(place(0, original), original.clone(), None, reason);
             }
             Payload::Data(bytes) if is_plain(bytes, self.catalog.limits()) => {
-                self.take_document(place(0, bytes), bytes)
+                self.take_document(place(0, bytes), bytes);
             }
             Payload::Data(bytes) => match unpack(bytes, self.catalog.limits()) {
                 Ok(parts) => parts.into_iter().zip(0..).for_each(|(part, sub)| {

@@ -127,7 +127,7 @@ impl Catalog {
     /// # Errors
     /// Where they contradict each other, or name a secret that is not there.
     pub fn new(mut contracts: Vec<Contract>, secrets: &Secrets, limits: Limits) -> Result<Self, CatalogError> {
-        contracts.sort_by(|a, b| a.table.to_string().cmp(&b.table.to_string()));
+        contracts.sort_by_key(|contract| contract.table.to_string());
         if let Some(pair) = contracts.windows(2).find(|pair| pair[0].table == pair[1].table) {
             return Err(CatalogError::TableTwice { table: pair[0].table.clone() });
         }

@@ -112,7 +112,7 @@ impl Shape {
             return Err(unfit(found, unlike(found, "an array")));
         }
         let mut cursor = Cursor::new(reading.text.as_bytes()).moved(found.start as usize);
-        cursor.next();
+        cursor.take();
         let mut index = 0_usize;
         while !matches!(cursor.peek(), Some(b']') | None) {
             reading.bytes += size_of::<Value<'_>>();
@@ -122,7 +122,7 @@ impl Shape {
             }
             index += 1;
             if cursor.peek() == Some(b',') {
-                cursor.next();
+                cursor.take();
             }
         }
         cells.end();
@@ -141,7 +141,7 @@ fn put_struct(
     }
     let mut members = vec![None; fields.len()];
     let mut cursor = Cursor::new(reading.text.as_bytes()).moved(found.start as usize);
-    cursor.next();
+    cursor.take();
     while !matches!(cursor.peek(), Some(b'}') | None) {
         let broken = || unfit(found, Misfit::OutOfRange { range: "JSON" });
         let name = cursor.name().map_err(|_| broken())?;
@@ -154,7 +154,7 @@ fn put_struct(
             None => reading.partial = true,
         }
         if cursor.peek() == Some(b',') {
-            cursor.next();
+            cursor.take();
         }
     }
     for (((name, shape), member), cells) in fields.iter().zip(members).zip(cells.fields()) {
@@ -187,7 +187,7 @@ pub(crate) fn value(cursor: &mut Cursor<'_>) -> Option<Found> {
     let first = cursor.peek()?;
     let start = cursor.at() as u32;
     if first == b'"' {
-        cursor.next();
+        cursor.take();
         let Span { start, end, escaped } = cursor.string().ok()?;
         return Some(Found { kind: Kind::Text, start: start as u32, end: end as u32, escaped });
     }

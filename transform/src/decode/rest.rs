@@ -156,7 +156,7 @@ impl Rest<'_> {
         if cursor.peek() != Some(b'{') {
             return self.other(node, cursor, out);
         }
-        cursor.next();
+        cursor.take();
         let mut members = Vec::new();
         while !matches!(cursor.peek(), Some(b'}') | None) {
             let Ok(name) = cursor.name() else { return true };
@@ -170,7 +170,7 @@ impl Rest<'_> {
             let node = self.paths.child(node, spelled, Mark::of(spelled));
             members.push(Member { name, node, value: (from, cursor.at() as u32) });
             if cursor.peek() == Some(b',') {
-                cursor.next();
+                cursor.take();
             }
         }
         out.push(b'{');
@@ -186,7 +186,7 @@ impl Rest<'_> {
         let Some(found) = value(&mut cursor) else { return true };
         if found.kind == Kind::Array {
             let mut elements = Cursor::new(self.text.as_bytes()).moved(found.start as usize);
-            elements.next();
+            elements.take();
             let mut index = 0;
             let mut all = true;
             while !matches!(elements.peek(), Some(b']') | None) {
@@ -196,7 +196,7 @@ impl Rest<'_> {
                     break;
                 }
                 if elements.peek() == Some(b',') {
-                    elements.next();
+                    elements.take();
                 }
             }
             if all && index > 0 {

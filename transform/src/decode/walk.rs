@@ -138,7 +138,7 @@ impl Walk {
         self.duplicate = None;
         let mut cursor = Cursor::new(text.as_bytes());
         let kind = self.value(text, &mut cursor, paths, bounds)?;
-        match cursor.next() {
+        match cursor.take() {
             None => Ok(kind),
             found => Err(reason(cursor.unexpected(found, "something follows the document"))),
         }
@@ -160,7 +160,7 @@ impl Walk {
         let mut outermost = None;
         loop {
             let node = ahead.node;
-            let first = cursor.next();
+            let first = cursor.take();
             let start = cursor.at().saturating_sub(1);
             let kind = match first {
                 Some(b'"') => {
@@ -179,7 +179,7 @@ impl Walk {
                     outermost = outermost.or(Some(kind));
                     self.open(kind, ahead, start, paths, bounds)?;
                     if cursor.peek() == Some(open + 2) {
-                        cursor.next();
+                        cursor.take();
                         self.close(text, cursor.at());
                         kind
                     } else {
@@ -223,7 +223,7 @@ impl Walk {
                 member.value.1 = position(cursor.at());
             }
             let (kind, node, habit) = (level.kind, level.node, level.habit);
-            match (cursor.next(), kind) {
+            match (cursor.take(), kind) {
                 (Some(b','), Kind::Object) => return self.name(text, cursor, false, paths, bounds).map(Some),
                 (Some(b','), _) => {
                     level.count = level.count.saturating_add(1);
@@ -378,7 +378,7 @@ fn overridden(text: &str) -> Vec<(u32, u32)> {
     let mut containers = vec![0];
     while let Some(start) = containers.pop() {
         let mut cursor = Cursor::new(text.as_bytes()).moved(start);
-        let object = match cursor.next() {
+        let object = match cursor.take() {
             Some(b'{') => true,
             Some(b'[') => false,
             _ => continue,
@@ -401,7 +401,7 @@ fn overridden(text: &str) -> Vec<(u32, u32)> {
             }
             lost.extend(members.insert(name, (from, position(cursor.at()))));
             if cursor.peek() == Some(b',') {
-                cursor.next();
+                cursor.take();
             }
         }
         containers.extend(members.into_values().map(|(from, _)| from as usize));
@@ -422,7 +422,7 @@ fn first_repeated(text: &str, start: usize) -> Option<usize> {
         }
         cursor.skip(usize::MAX).ok()?;
         if cursor.peek() == Some(b',') {
-            cursor.next();
+            cursor.take();
         }
     }
     None

@@ -81,7 +81,7 @@ impl<'t> Cursor<'t> {
 
     /// Passes over white space and one byte.
     #[inline]
-    pub fn next(&mut self) -> Option<u8> {
+    pub fn take(&mut self) -> Option<u8> {
         let found = self.peek();
         self.at += usize::from(found.is_some());
         found
@@ -93,13 +93,13 @@ impl<'t> Cursor<'t> {
     /// Where something else is.
     #[inline]
     pub fn expect(&mut self, byte: u8, problem: &'static str) -> Result<(), Fault> {
-        match self.next() {
+        match self.take() {
             Some(found) if found == byte => Ok(()),
             found => Err(self.unexpected(found, problem)),
         }
     }
 
-    /// What is wrong with what [`Self::next`] gave last.
+    /// What is wrong with what [`Self::take`] gave last.
     #[cold]
     #[must_use]
     pub fn unexpected(&self, found: Option<u8>, problem: &'static str) -> Fault {
@@ -227,7 +227,7 @@ impl<'t> Cursor<'t> {
         let mut levels = Vec::new();
         let mut whole = None;
         loop {
-            let kind = match self.next() {
+            let kind = match self.take() {
                 Some(b'"') => self.string().map(|_| Kind::Text)?,
                 Some(b'-' | b'0'..=b'9') => self.number().map(|()| Kind::Number)?,
                 Some(open @ (b'{' | b'[')) => {
@@ -255,7 +255,7 @@ impl<'t> Cursor<'t> {
             // Behind a value: leave every level that ends here.
             loop {
                 let Some(&object) = levels.last() else { return Ok(whole) };
-                match (self.next(), object) {
+                match (self.take(), object) {
                     (Some(b','), true) => {
                         self.name()?;
                         break;
