@@ -3,9 +3,10 @@
 //!
 //! What is found are positions. A walk keeps its memory, so that an event costs no allocation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::habits::{HabitId, Habits, OUTERMOST, UNKNOWN};
+use super::nested::value;
 use super::paths::{NOWHERE, NodeId, Paths, ROOT, SlotId};
 use crate::json::{Cursor, END_OF_LEVEL, Fault, Kind, Mark, Span, decoded};
 use crate::reason::Reason;
@@ -139,8 +140,25 @@ impl Walk {
         let mut cursor = Cursor::new(text.as_bytes());
         let kind = self.value(text, &mut cursor, paths, bounds)?;
         match cursor.next() {
-            None => Ok(kind),
-            found => Err(reason(cursor.unexpected(found, "something follows the document"))),
+            None if self.duplicate.is_some() => self.look_again(text, paths),
+            None => {}
+            found => return Err(reason(cursor.unexpected(found, "something follows the document"))),
+        }
+        Ok(kind)
+    }
+
+    /// Finds the values at the places anew, in a document that was passed over and names some member twice. Only the
+    /// last member of a name counts, with all that is in it; the pass has seen the insides of those before it too.
+    #[cold]
+    fn look_again(&mut self, text: &str, paths: &Paths) {
+        self.found.fill(None);
+        let mut ahead = vec![(ROOT, 0)];
+        while let Some((node, at)) = ahead.pop() {
+            let Some(found) = value(&mut Cursor::new(text.as_bytes()).moved(at)) else { continue };
+            self.put(paths.slot_of(node), found.kind, found.start, found.end, found.escaped);
+            if paths.is_looked_into(node) {
+                ahead.extend(places_within(text, found, node, paths));
+            }
         }
     }
 
@@ -358,6 +376,37 @@ impl Walk {
     }
 }
 
+/// The places within a value that contracts look at, and where the values that count there begin.
+fn places_within(text: &str, found: Found, node: NodeId, paths: &Paths) -> BTreeMap<NodeId, usize> {
+    let mut places = BTreeMap::new();
+    if !matches!(found.kind, Kind::Object | Kind::Array) {
+        return places;
+    }
+    let mut cursor = Cursor::new(text.as_bytes()).moved(found.start as usize);
+    cursor.next();
+    let mut index = 0;
+    while !matches!(cursor.peek(), Some(b'}' | b']') | None) {
+        let place = if found.kind == Kind::Object {
+            let Ok(name) = cursor.name() else { break };
+            let mut scratch = String::new();
+            let name = decoded(raw(text, name), name.escaped, &mut scratch).as_bytes();
+            paths.child(node, name, Mark::of(name))
+        } else {
+            paths.element(node, index)
+        };
+        index += 1;
+        places.insert(place, cursor.at());
+        if value(&mut cursor).is_none() {
+            break;
+        }
+        if cursor.peek() == Some(b',') {
+            cursor.next();
+        }
+    }
+    places.remove(&NOWHERE);
+    places
+}
+
 /// Where the first member of an object begins that has the name of an earlier one. The object was passed over, and is
 /// sound.
 fn first_repeated(text: &str, start: usize) -> Option<usize> {
@@ -407,6 +456,20 @@ mod tests {
         let value =
             |slot| walk.at(slot).map_or("-", |found| &text[found.start as usize..found.end as usize]).to_owned();
         Ok(slots.into_iter().map(value).collect())
+    }
+
+    #[test]
+    fn of_members_of_one_name_the_last_counts_with_all_that_is_in_it() {
+        let pointers = ["/a/b", "/a/c/0", "/a"];
+        for (text, expected) in [
+            (r#"{"a":{"b":1,"c":[2]},"a":{"c":[]}}"#, ["-", "-", r#"{"c":[]}"#]),
+            (r#"{"a":{"b":1,"c":[2]}, "a" : 3}"#, ["-", "-", "3"]),
+            (r#"{"a":3,"a":{"b":1,"\u0063":["2"]}}"#, ["1", "2", r#"{"b":1,"\u0063":["2"]}"#]),
+            (r#"{"a":{"b":1,"c":[2],"c":[],"b":3}}"#, ["3", "-", r#"{"b":1,"c":[2],"c":[],"b":3}"#]),
+            (r#"{"a":{"b":1},"x":{"a":2,"a":3}}"#, ["1", "-", r#"{"b":1}"#]),
+        ] {
+            assert_eq!(found(text, &pointers).unwrap(), expected, "{text}");
+        }
     }
 
     #[test]
