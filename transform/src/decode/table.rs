@@ -262,8 +262,10 @@ impl Table {
                         kept.push(spot.node);
                     }
                     if self.alternatives {
-                        let others = column.spots.iter().filter(|other| other.slot != spot.slot);
-                        kept.extend(others.map(|other| other.node));
+                        // A null says nothing that would be lost.
+                        let others = places().filter(|(_, found)| found.kind != Kind::Null);
+                        let others = others.filter(|(other, _)| other.slot != spot.slot);
+                        kept.extend(others.map(|(other, _)| other.node));
                     }
                 }
                 None => column.fall_back(cells, &mut reading)?,
