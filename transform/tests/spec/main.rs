@@ -11,4 +11,5 @@ mod batches;
 mod files;
 mod good_input;
 mod support;
+mod tables;
 mod types;
