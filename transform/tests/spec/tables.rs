@@ -507,7 +507,7 @@ mod misfits {
                 let list = vec![format!("[{n},null]"); n % 3].join(",");
                 order(&format!(
                     r#""t":"t{n}","l":[{list}],"o":{{"a":["{n}"],"b":[{n}]}},"f":{},"n":{n}.5,"z":{last},"x":{n}"#,
-                    n % 2 == 0
+                    n.is_multiple_of(2)
                 ))
             };
             let good = |n: usize| members(n, r#""2026-11-21""#);
