@@ -8,10 +8,11 @@
 //!
 //! The events are JSON and go the way of any record: by a contract into a batch, and from there into a file. The files
 //! are `1_nothing.parquet` (rows of nulls) and `2_extremes.parquet` (the ends of every type's range), both stored as
-//! small files are, and `3_many.parquet`, stored as large ones are. `expected.ndjson` has a line for every row, in the
-//! files' order. A value in it is a text that has one spelling: a whole number and a decimal in digits, a decimal with
-//! all of its scale, a point in time in microseconds since 1970, a date as ISO 8601 has it, a double as C writes it in
-//! hexadecimal (`%a`, as Python's `float.hex`). Null is null, a list an array, a struct an object.
+//! small files are; `3_many.parquet`, stored as large ones are; and `4_groups.parquet`, which has few columns and two
+//! groups of rows. `expected.ndjson` has a line for every row, in the files' order. A value in it is a text that has
+//! one spelling: a whole number and a decimal in digits, a decimal with all of its scale, a point in time in
+//! microseconds since 1970, a date as ISO 8601 has it, a double as C writes it in hexadecimal (`%a`, as Python's
+//! `float.hex`). Null is null, a list an array, a struct an object.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -78,34 +79,52 @@ structs list<struct<x: int32, name: string, price: decimal(20,6), at: timestamp>
 a_struct_of_more struct<inner: struct<x: int32, rest: json>, tags: list<string>, lists: list<list<string>>>
 ";
 
+/// Few columns, of which many rows are quickly compared.
+const FEW: &str = "
+an_int64 int64
+a_string string
+int64s list<int64>
+";
+
 fn main() -> Outcome<()> {
     let folder = std::env::args().nth(1).ok_or("usage: every_type <folder>")?;
     let folder = Path::new(&folder);
     std::fs::create_dir_all(folder)?;
-    let contract = contract()?;
-    let kinds: Vec<_> = contract.columns.iter().map(|column| column.kind.clone()).collect();
-    let catalog = Catalog::new(vec![contract], &Secrets::default(), Limits::default())?;
-    let nothing = vec![vec![Cell::Null; kinds.len()]; 3];
-    let many = (0..6_000).map(|row| any_row(&kinds, row)).collect();
+    let (every, few) = (catalog(COLUMNS)?, catalog(FEW)?);
+    let nothing = vec![vec![Cell::Null; columns(&every).count()]; 3];
     let mut expected = String::new();
-    for (name, rows) in [("1_nothing", nothing), ("2_extremes", extremes(&kinds)), ("3_many", many)] {
-        std::fs::write(folder.join(name).with_extension("parquet"), file(&catalog, &rows)?)?;
+    for (name, catalog, rows) in [
+        ("1_nothing", &every, nothing),
+        ("2_extremes", &every, extremes(&kinds(&every))),
+        ("3_many", &every, any_rows(&kinds(&every), 6_000)),
+        ("4_groups", &few, any_rows(&kinds(&few), 66_000)),
+    ] {
+        std::fs::write(folder.join(name).with_extension("parquet"), file(catalog, &rows)?)?;
         let mut order: Vec<_> = (0..rows.len()).collect();
         order.sort_by_key(|&row| (id(row).placement(), id(row)));
         for row in order {
-            push_row(&catalog, row, &rows[row], &mut expected)?;
+            push_row(catalog, row, &rows[row], &mut expected)?;
         }
     }
     std::fs::write(folder.join("expected.ndjson"), expected)?;
     Ok(())
 }
 
-fn contract() -> Outcome<Contract> {
+fn catalog(columns: &str) -> Outcome<Catalog> {
     let mut text = "table = 'every_type'\nversion = 7\ntypes = ['any']\n".to_owned();
-    for (name, kind) in COLUMNS.lines().filter_map(|line| line.split_once(' ')) {
+    for (name, kind) in columns.lines().filter_map(|line| line.split_once(' ')) {
         write!(text, "[[column]]\nname = '{name}'\npath = '/{name}'\ntype = '{kind}'\n")?;
     }
-    Ok(Contract::parse("every_type.toml", &text)?)
+    let contract = Contract::parse("every_type.toml", &text)?;
+    Ok(Catalog::new(vec![contract], &Secrets::default(), Limits::default())?)
+}
+
+fn columns(catalog: &Catalog) -> impl Iterator<Item = &Column> {
+    catalog.tables().iter().flat_map(|table| &table.contract().columns)
+}
+
+fn kinds(catalog: &Catalog) -> Vec<ColumnType> {
+    columns(catalog).map(|column| column.kind.clone()).collect()
 }
 
 /// The id of a row's event.
@@ -151,10 +170,10 @@ fn extreme(kind: &ColumnType, row: usize) -> Cell {
     }
 }
 
-/// A row that looks random and is the same every time.
-fn any_row(kinds: &[ColumnType], row: u64) -> Vec<Cell> {
-    let mut draws = Draws(row);
-    kinds.iter().map(|kind| any(kind, &mut draws)).collect()
+/// Rows that look random and are the same every time.
+fn any_rows(kinds: &[ColumnType], count: u64) -> Vec<Vec<Cell>> {
+    let row = |mut draws| kinds.iter().map(|kind| any(kind, &mut draws)).collect();
+    (0..count).map(Draws).map(row).collect()
 }
 
 /// SplitMix64.
@@ -225,10 +244,6 @@ fn event(catalog: &Catalog, at: usize, row: &[Cell]) -> Outcome<String> {
     }
     text.push('}');
     Ok(text)
-}
-
-fn columns(catalog: &Catalog) -> impl Iterator<Item = &Column> {
-    catalog.tables().iter().flat_map(|table| &table.contract().columns)
 }
 
 /// Appends a value as an event has it.
