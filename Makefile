@@ -26,12 +26,22 @@ check: ## Checks format and lints, without running anything
 	$(CARGO) clippy --locked --workspace --all-targets --all-features --quiet -- -D warnings
 
 .PHONY: test
-test: venv test-crates test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
+test: venv test-crates test-readers test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
 	@echo "make test: everything passed"
 
 .PHONY: test-crates
 test-crates: venv ## Unit, property, golden and conformance tests, and the fuzz corpora for a bounded number of inputs
 	$(CARGO) test --locked --workspace --all-features
+
+.PHONY: test-readers
+test-readers: .venv-readers/installed ## Writes a column of every type, and reads it back by pyarrow, DuckDB and Polars
+	$(CARGO) run --quiet --locked -p iguazu-transform --example every_type -- target/every_type
+	.venv-readers/bin/python tests/readers/read_back.py target/every_type target/every_type/expected.ndjson
+
+.PHONY: test-spark
+test-spark: .venv-spark/installed ## The same by Spark too; needs Java 17 and installs 500 MB, so it is no part of `make test`
+	$(CARGO) run --quiet --locked -p iguazu-transform --example every_type -- target/every_type
+	.venv-spark/bin/python tests/readers/read_back.py target/every_type target/every_type/expected.ndjson --spark
 
 .PHONY: test-sim
 test-sim: ## 200,000 simulated schedules
@@ -79,7 +89,13 @@ venv: .venv/installed ## Installs the S3 stand-in of the conformance tests into 
 	.venv-readers/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements-readers.txt
 	touch $@
 
+.venv-spark/installed: tests/requirements-readers.txt tests/requirements-spark.txt
+	$(PYTHON) -m venv .venv-spark
+	.venv-spark/bin/pip install --quiet --disable-pip-version-check \
+	  --requirement tests/requirements-readers.txt --requirement tests/requirements-spark.txt
+	touch $@
+
 .PHONY: clean
 clean: ## Deletes what was built and installed
 	$(CARGO) clean
-	rm -rf .venv .venv-readers
+	rm -rf .venv .venv-readers .venv-spark

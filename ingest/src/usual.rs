@@ -463,10 +463,10 @@ mod tests {
             changed("Timestamp\":1}", "Timestamp\":-1}"),
             changed("Timestamp\":1}", "Timestamp\":1.}"),
             changed("Timestamp\":1}", "Timestamp\":\"1\"}"),
-            event(&[good.clone()]) + "x",
-            event(&[good.clone()]).replace("\"Records\"", "\"records\""),
-            format!("[{}]", event(&[good.clone()])),
-            event(&[good.clone()])[..300].to_owned(),
+            event(std::slice::from_ref(&good)) + "x",
+            event(std::slice::from_ref(&good)).replace("\"Records\"", "\"records\""),
+            format!("[{}]", event(std::slice::from_ref(&good))),
+            event(std::slice::from_ref(&good))[..300].to_owned(),
             String::new(),
         ] {
             assert!(read(payload.as_bytes()).is_none(), "{payload}");

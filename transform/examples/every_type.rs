@@ -1,34 +1,29 @@
-//! Writes Parquet files with a column of every type, and beside them what is in them, for other engines to read back:
+//! Has the transform write Parquet files with a column of every type, and beside them what is in them, for other
+//! engines to read back:
 //!
 //! ```text
 //! cargo run -p iguazu-transform --example every_type -- <folder>
 //! .venv-readers/bin/python tests/readers/read_back.py <folder> <folder>/expected.ndjson
 //! ```
 //!
-//! The files are `1_nothing.parquet` (rows of nulls), `2_extremes.parquet` (the ends of every type's range) and
-//! `3_many.parquet` (several row groups and pages). `expected.ndjson` has a line for every row, in the files' order. A
-//! value in it is a text that has one spelling: a whole number and a decimal in digits, a decimal with all of its
-//! scale, a point in time in microseconds since 1970, a date as ISO 8601 has it, a double as C writes it in hexadecimal
-//! (`%a`, as Python's `float.hex`). Null is null, a list an array, a struct an object.
+//! The events are JSON and go the way of any record: by a contract into a batch, and from there into a file. The files
+//! are `1_nothing.parquet` (rows of nulls) and `2_extremes.parquet` (the ends of every type's range), both stored as
+//! small files are; `3_many.parquet`, stored as large ones are; and `4_groups.parquet`, which has few columns and two
+//! groups of rows. `expected.ndjson` has a line for every row, in the files' order. A value in it is a text that has
+//! one spelling: a whole number and a decimal in digits, a decimal with all of its scale, a point in time in
+//! microseconds since 1970, a date as ISO 8601 has it, a double as C writes it in hexadecimal (`%a`, as Python's
+//! `float.hex`). Null is null, a list an array, a struct an object.
 
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch,
-    StringArray, StructArray, TimestampMicrosecondArray,
-};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
-use arrow::error::ArrowError;
-use chrono::{Datelike as _, NaiveDate, TimeDelta};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
+use bytes::Bytes;
+use chrono::{DateTime, Datelike as _, NaiveDate, SecondsFormat, TimeDelta};
+use iguazu_lake::ids::{EventId, Timestamp};
+use iguazu_transform::contract::{Column, ColumnType};
+use iguazu_transform::{Batch, Catalog, Contract, Limits, Parquet, Payload, Record, Secrets, Source};
+use uuid::Uuid;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -50,111 +45,135 @@ enum Cell {
 const YEARS: (i64, i64) = (-62_167_219_200_000_000, 253_402_300_799_999_999);
 const DAYS: (i32, i32) = (-719_528, 2_932_896);
 
+/// When the events happened, and a minute later, when their records arrived.
+const TIME: Timestamp = Timestamp::from_millis(1_795_262_340_000);
+const ARRIVAL: Timestamp = Timestamp::from_millis(1_795_262_400_000);
+const STREAM: &str = "orders.1767225600000";
+const SHARD: &str = "shardId-000000000003";
+
+/// The columns, each a name and a type.
+const COLUMNS: &str = "
+a_string string
+an_int32 int32
+an_int64 int64
+a_float64 float64
+a_decimal_of_9 decimal(9,2)
+a_decimal_of_18 decimal(18,18)
+a_decimal_of_38 decimal(38,0)
+a_decimal_of_38_all_behind decimal(38,38)
+a_boolean boolean
+a_date date
+a_timestamp timestamp
+a_json json
+strings list<string>
+int64s list<int64>
+float64s list<float64>
+decimals list<decimal(38,10)>
+booleans list<boolean>
+dates list<date>
+timestamps list<timestamp>
+jsons list<json>
+lists list<list<int32>>
+a_struct struct<x: int32, name: string, price: decimal(20,6), at: timestamp>
+structs list<struct<x: int32, name: string, price: decimal(20,6), at: timestamp>>
+a_struct_of_more struct<inner: struct<x: int32, rest: json>, tags: list<string>, lists: list<list<string>>>
+";
+
+/// Few columns, of which many rows are quickly compared.
+const FEW: &str = "
+an_int64 int64
+a_string string
+int64s list<int64>
+";
+
 fn main() -> Outcome<()> {
     let folder = std::env::args().nth(1).ok_or("usage: every_type <folder>")?;
     let folder = Path::new(&folder);
     std::fs::create_dir_all(folder)?;
-    let schema = Arc::new(Schema::new(columns()));
-    let nothing = vec![vec![Cell::Null; schema.fields().len()]; 3];
-    let many: Vec<_> = (0..6_000).map(|row| any_row(&schema, row)).collect();
+    let (every, few) = (catalog(COLUMNS)?, catalog(FEW)?);
+    let nothing = vec![vec![Cell::Null; columns(&every).count()]; 3];
     let mut expected = String::new();
-    for (name, rows) in [("1_nothing", nothing), ("2_extremes", extremes(&schema)), ("3_many", many)] {
-        std::fs::write(folder.join(name).with_extension("parquet"), file(&schema, &rows)?)?;
-        for row in &rows {
-            push_struct(schema.fields(), row, &mut expected)?;
-            expected.push('\n');
+    for (name, catalog, rows) in [
+        ("1_nothing", &every, nothing),
+        ("2_extremes", &every, extremes(&kinds(&every))),
+        ("3_many", &every, any_rows(&kinds(&every), 6_000)),
+        ("4_groups", &few, any_rows(&kinds(&few), 66_000)),
+    ] {
+        std::fs::write(folder.join(name).with_extension("parquet"), file(catalog, &rows)?)?;
+        let mut order: Vec<_> = (0..rows.len()).collect();
+        order.sort_by_key(|&row| (id(row).placement(), id(row)));
+        for row in order {
+            push_row(catalog, row, &rows[row], &mut expected)?;
         }
     }
     std::fs::write(folder.join("expected.ndjson"), expected)?;
     Ok(())
 }
 
-fn columns() -> Vec<Field> {
-    let time = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    let field = |name: &str, kind| Field::new(name, kind, true);
-    let list = |kind| DataType::List(Arc::new(Field::new("element", kind, true)));
-    let point = || {
-        DataType::Struct(Fields::from(vec![
-            field("x", DataType::Int32),
-            field("name", DataType::Utf8),
-            field("price", DataType::Decimal128(20, 6)),
-            field("at", time()),
-        ]))
-    };
-    vec![
-        field("a_string", DataType::Utf8),
-        field("an_int32", DataType::Int32),
-        field("an_int64", DataType::Int64),
-        field("a_float64", DataType::Float64),
-        field("a_decimal_of_9", DataType::Decimal128(9, 2)),
-        field("a_decimal_of_18", DataType::Decimal128(18, 18)),
-        field("a_decimal_of_38", DataType::Decimal128(38, 0)),
-        field("a_decimal_of_38_all_behind", DataType::Decimal128(38, 38)),
-        field("a_boolean", DataType::Boolean),
-        field("a_date", DataType::Date32),
-        field("a_timestamp", time()),
-        field("strings", list(DataType::Utf8)),
-        field("int64s", list(DataType::Int64)),
-        field("float64s", list(DataType::Float64)),
-        field("decimals", list(DataType::Decimal128(38, 10))),
-        field("booleans", list(DataType::Boolean)),
-        field("dates", list(DataType::Date32)),
-        field("timestamps", list(time())),
-        field("lists", list(list(DataType::Int32))),
-        field("a_struct", point()),
-        field("structs", list(point())),
-        field(
-            "a_struct_of_more",
-            DataType::Struct(Fields::from(vec![
-                field("inner", point()),
-                field("tags", list(DataType::Utf8)),
-                field("lists", list(list(DataType::Utf8))),
-            ])),
-        ),
-    ]
+fn catalog(columns: &str) -> Outcome<Catalog> {
+    let mut text = "table = 'every_type'\nversion = 7\ntypes = ['any']\n".to_owned();
+    for (name, kind) in columns.lines().filter_map(|line| line.split_once(' ')) {
+        write!(text, "[[column]]\nname = '{name}'\npath = '/{name}'\ntype = '{kind}'\n")?;
+    }
+    let contract = Contract::parse("every_type.toml", &text)?;
+    Ok(Catalog::new(vec![contract], &Secrets::default(), Limits::default())?)
+}
+
+fn columns(catalog: &Catalog) -> impl Iterator<Item = &Column> {
+    catalog.tables().iter().flat_map(|table| &table.contract().columns)
+}
+
+fn kinds(catalog: &Catalog) -> Vec<ColumnType> {
+    columns(catalog).map(|column| column.kind.clone()).collect()
+}
+
+/// The id of a row's event.
+fn id(row: usize) -> EventId {
+    EventId::new(Uuid::from_u128(row as u128))
 }
 
 /// Rows of the values at the ends of each type, lists and structs of them, empty lists, and structs of nulls.
-fn extremes(schema: &Schema) -> Vec<Vec<Cell>> {
-    (0..12).map(|row| schema.fields().iter().map(|field| extreme(field.data_type(), row)).collect()).collect()
+fn extremes(kinds: &[ColumnType]) -> Vec<Vec<Cell>> {
+    (0..12).map(|row| kinds.iter().map(|kind| extreme(kind, row)).collect()).collect()
 }
 
-fn extreme(kind: &DataType, row: usize) -> Cell {
+fn extreme(kind: &ColumnType, row: usize) -> Cell {
     let pick = |cells: &[Cell]| cells[row % cells.len()].clone();
     let texts = ["", " ", "\0", "null", "\"\\/\n\r\t,", "größe €😀", "\u{2028}\u{FEFF}\u{10FFFF}", "e\u{301}\u{202E}"];
+    let jsons = ["\"\"", "-0", "1.50E2", "\"\\u0000 \\/ größe 😀\"", "[ ]", "{ \"b\" : [1,2.0] , \"a\":null}", "false"];
     match kind {
-        DataType::Utf8 if row == 11 => Cell::Text("ä".repeat(32 << 10)),
-        DataType::Utf8 => Cell::Text(texts[row % texts.len()].to_owned()),
-        DataType::Int32 => pick(&[i32::MIN, -1, 0, 1, i32::MAX].map(|value| Cell::Integer(i64::from(value)))),
-        DataType::Int64 => pick(&[i64::MIN, -1, 0, (1 << 53) + 1, i64::MAX].map(Cell::Integer)),
-        DataType::Float64 => {
+        ColumnType::String if row == 11 => Cell::Text("ä".repeat(32 << 10)),
+        ColumnType::String => Cell::Text(texts[row % texts.len()].to_owned()),
+        ColumnType::Json => Cell::Text(jsons[row % jsons.len()].to_owned()),
+        ColumnType::Int32 => pick(&[i32::MIN, -1, 0, 1, i32::MAX].map(|value| Cell::Integer(i64::from(value)))),
+        ColumnType::Int64 => pick(&[i64::MIN, -1, 0, (1 << 53) + 1, i64::MAX].map(Cell::Integer)),
+        ColumnType::Float64 => {
             pick(&[f64::MIN, -0.0, 0.0, 0.1, 5e-324, f64::MIN_POSITIVE, f64::EPSILON, 1e22, f64::MAX].map(Cell::Float))
         }
-        DataType::Decimal128(precision, _) => {
+        ColumnType::Decimal { precision, .. } => {
             let max = 10_i128.pow(u32::from(*precision)) - 1;
             pick(&[-max, -1, 0, 1, max / 3, max].map(Cell::Decimal))
         }
-        DataType::Boolean => pick(&[true, false].map(Cell::Boolean)),
-        DataType::Date32 => pick(&[DAYS.0, -141_428, -141_427, -1, 0, 11_016, DAYS.1].map(Cell::Date)),
-        DataType::Timestamp(..) => pick(&[YEARS.0, -12_219_292_800_000_001, -1, 0, 1, YEARS.1].map(Cell::Time)),
-        DataType::List(element) => match row % 4 {
+        ColumnType::Boolean => pick(&[true, false].map(Cell::Boolean)),
+        ColumnType::Date => pick(&[DAYS.0, -141_428, -141_427, -1, 0, 11_016, DAYS.1].map(Cell::Date)),
+        ColumnType::Timestamp => pick(&[YEARS.0, -12_219_292_800_000_001, -1, 0, 1, YEARS.1].map(Cell::Time)),
+        ColumnType::List(element) => match row % 4 {
             0 => Cell::List(vec![]),
             1 => Cell::List(vec![Cell::Null]),
-            2 => Cell::List(vec![extreme(element.data_type(), row), Cell::Null]),
-            _ => Cell::List((row..row + 5).map(|row| extreme(element.data_type(), row)).collect()),
+            2 => Cell::List(vec![extreme(element, row), Cell::Null]),
+            _ => Cell::List((row..row + 5).map(|row| extreme(element, row)).collect()),
         },
-        DataType::Struct(fields) => Cell::Struct(match row % 3 {
+        ColumnType::Struct(fields) => Cell::Struct(match row % 3 {
             0 => vec![Cell::Null; fields.len()],
-            _ => fields.iter().map(|field| extreme(field.data_type(), row)).collect(),
+            _ => fields.iter().map(|field| extreme(&field.kind, row)).collect(),
         }),
-        _ => Cell::Null,
     }
 }
 
-/// A row that looks random and is the same every time.
-fn any_row(schema: &Schema, row: u64) -> Vec<Cell> {
-    let mut draws = Draws(row);
-    schema.fields().iter().map(|field| any(field.data_type(), &mut draws)).collect()
+/// Rows that look random and are the same every time.
+fn any_rows(kinds: &[ColumnType], count: u64) -> Vec<Vec<Cell>> {
+    let row = |mut draws| kinds.iter().map(|kind| any(kind, &mut draws)).collect();
+    (0..count).map(Draws).map(row).collect()
 }
 
 /// SplitMix64.
@@ -173,152 +192,151 @@ impl Draws {
     }
 }
 
-fn any(kind: &DataType, draws: &mut Draws) -> Cell {
+fn any(kind: &ColumnType, draws: &mut Draws) -> Cell {
     if draws.below(5) == 0 {
         return Cell::Null;
     }
     match kind {
-        DataType::Utf8 => Cell::Text(format!("text {}", draws.below(1_000))),
-        DataType::Int32 => Cell::Integer(draws.next() as i64 >> 32),
-        DataType::Int64 => Cell::Integer(draws.next() as i64),
+        ColumnType::String => Cell::Text(format!("text {}", draws.below(1_000))),
+        ColumnType::Json => Cell::Text(format!("{{\"n\": {}}}", draws.below(1_000))),
+        ColumnType::Int32 => Cell::Integer(draws.next() as i64 >> 32),
+        ColumnType::Int64 => Cell::Integer(draws.next() as i64),
         // The bits of a double that is neither infinite nor NaN.
-        DataType::Float64 => Cell::Float(f64::from_bits(draws.next() & !(1 << 62))),
-        DataType::Decimal128(precision, _) => {
+        ColumnType::Float64 => Cell::Float(f64::from_bits(draws.next() & !(1 << 62))),
+        ColumnType::Decimal { precision, .. } => {
             let value = i128::from(draws.next()) * i128::from(draws.next() as i64);
             Cell::Decimal(value % 10_i128.pow(u32::from(*precision)))
         }
-        DataType::Boolean => Cell::Boolean(draws.below(2) == 0),
-        DataType::Date32 => Cell::Date(DAYS.0 + draws.below((DAYS.1 - DAYS.0) as u64) as i32),
-        DataType::Timestamp(..) => Cell::Time(YEARS.0 + draws.below((YEARS.1 - YEARS.0) as u64) as i64),
-        DataType::List(element) => {
+        ColumnType::Boolean => Cell::Boolean(draws.below(2) == 0),
+        ColumnType::Date => Cell::Date(DAYS.0 + draws.below((DAYS.1 - DAYS.0) as u64) as i32),
+        ColumnType::Timestamp => Cell::Time(YEARS.0 + draws.below((YEARS.1 - YEARS.0) as u64) as i64),
+        ColumnType::List(element) => {
             let length = draws.below(4);
-            Cell::List((0..length).map(|_| any(element.data_type(), draws)).collect())
+            Cell::List((0..length).map(|_| any(element, draws)).collect())
         }
-        DataType::Struct(fields) => Cell::Struct(fields.iter().map(|field| any(field.data_type(), draws)).collect()),
-        _ => Cell::Null,
+        ColumnType::Struct(fields) => Cell::Struct(fields.iter().map(|field| any(&field.kind, draws)).collect()),
     }
 }
 
-/// A file as the lake's are written: nothing of Arrow's own in it, zstd, a dictionary and statistics for some columns.
-fn file(schema: &SchemaRef, rows: &[Vec<Cell>]) -> Outcome<Vec<u8>> {
-    let properties = WriterProperties::builder()
-        .set_created_by("iguazu".to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_dictionary_enabled(false)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_column_dictionary_enabled(ColumnPath::from("a_string"), true)
-        .set_column_statistics_enabled(ColumnPath::from("a_timestamp"), EnabledStatistics::Chunk)
-        .build();
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)?;
-    for part in rows.chunks(2_500) {
-        let column = |at: usize| part.iter().map(|row| &row[at]).collect::<Vec<_>>();
-        let fields = schema.fields().iter().enumerate();
-        let arrays = fields.map(|(at, field)| array(field.data_type(), &column(at)));
-        writer.write(&RecordBatch::try_new(schema.clone(), arrays.collect::<Result<_, _>>()?)?)?;
-        writer.flush()?;
+/// The file of some rows.
+fn file(catalog: &Catalog, rows: &[Vec<Cell>]) -> Outcome<Bytes> {
+    let mut batch = Batch::new(catalog);
+    for (at, row) in rows.iter().enumerate() {
+        let payload = Payload::Data(event(catalog, at, row)?.into());
+        batch.push(&Record { sequence: (at as u64).into(), arrival: ARRIVAL, payload });
     }
-    Ok(writer.into_inner()?)
+    let source = Source { chain: format!("shard.{STREAM}.{SHARD}").parse()? };
+    let output = batch.finish(&source, &Parquet)?;
+    match output.files.as_slice() {
+        [file] if output.counts.accepted == rows.len() as u64 => Ok(file.bytes.clone()),
+        _ => Err(format!("not every event was taken: {:?}", output.counts).into()),
+    }
 }
 
-/// The values of the cells of one form; null for any other.
-macro_rules! values {
-    ($cells:expr, $form:ident) => {
-        $cells.iter().map(|cell| match cell {
-            Cell::$form(value) => Some(value.to_owned()),
-            _ => None,
-        })
-    };
+/// A row as an event. Of members that are null, some are missing.
+fn event(catalog: &Catalog, at: usize, row: &[Cell]) -> Outcome<String> {
+    let mut text = format!("{{\"id\":\"{}\",\"type\":\"any\",\"time\":\"{TIME}\"", id(at));
+    for (position, (column, cell)) in columns(catalog).zip(row).enumerate() {
+        if !matches!(cell, Cell::Null) || (at + position).is_multiple_of(2) {
+            write!(text, ",\"{}\":", column.name)?;
+            push_json(&column.kind, cell, &mut text)?;
+        }
+    }
+    text.push('}');
+    Ok(text)
 }
 
-fn array(kind: &DataType, cells: &[&Cell]) -> Result<ArrayRef, ArrowError> {
-    let nulls = || NullBuffer::from_iter(cells.iter().map(|cell| !matches!(cell, Cell::Null)));
-    Ok(match kind {
-        DataType::Utf8 => Arc::new(values!(cells, Text).collect::<StringArray>()),
-        DataType::Int32 => {
-            let values = values!(cells, Integer).map(|value| value.and_then(|value| i32::try_from(value).ok()));
-            Arc::new(values.collect::<Int32Array>())
-        }
-        DataType::Int64 => Arc::new(values!(cells, Integer).collect::<Int64Array>()),
-        DataType::Float64 => Arc::new(values!(cells, Float).collect::<Float64Array>()),
-        DataType::Decimal128(precision, scale) => {
-            let values = values!(cells, Decimal).collect::<Decimal128Array>();
-            Arc::new(values.with_precision_and_scale(*precision, *scale)?)
-        }
-        DataType::Boolean => Arc::new(values!(cells, Boolean).collect::<BooleanArray>()),
-        DataType::Date32 => Arc::new(values!(cells, Date).collect::<Date32Array>()),
-        DataType::Timestamp(..) => {
-            Arc::new(values!(cells, Time).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
-        }
-        DataType::List(element) => {
-            let parts = || {
-                cells.iter().map(|cell| match cell {
-                    Cell::List(elements) => elements.as_slice(),
-                    _ => &[],
-                })
-            };
-            let elements = array(element.data_type(), &parts().flatten().collect::<Vec<_>>())?;
-            let offsets = OffsetBuffer::from_lengths(parts().map(<[Cell]>::len));
-            Arc::new(ListArray::try_new(element.clone(), offsets, elements, Some(nulls()))?)
-        }
-        DataType::Struct(fields) => {
-            let member = |at: usize| {
-                cells.iter().map(move |cell| match cell {
-                    Cell::Struct(members) => &members[at],
-                    _ => &Cell::Null,
-                })
-            };
-            let members =
-                fields.iter().enumerate().map(|(at, field)| array(field.data_type(), &member(at).collect::<Vec<_>>()));
-            Arc::new(StructArray::try_new(fields.clone(), members.collect::<Result<_, _>>()?, Some(nulls()))?)
-        }
-        other => return Err(ArrowError::NotYetImplemented(other.to_string())),
-    })
-}
-
-/// Appends a value as `expected.ndjson` has it.
-fn push(kind: &DataType, cell: &Cell, into: &mut String) -> Outcome<()> {
+/// Appends a value as an event has it.
+fn push_json(kind: &ColumnType, cell: &Cell, into: &mut String) -> Outcome<()> {
     match (kind, cell) {
-        (DataType::List(element), Cell::List(elements)) => {
+        (ColumnType::List(element), Cell::List(elements)) => {
             into.push('[');
             for (at, cell) in elements.iter().enumerate() {
-                if at > 0 {
-                    into.push(',');
-                }
-                push(element.data_type(), cell, into)?;
+                into.push_str(if at > 0 { ", " } else { "" });
+                push_json(element, cell, into)?;
             }
             into.push(']');
         }
-        (DataType::Struct(fields), Cell::Struct(members)) => push_struct(fields, members, into)?,
+        (ColumnType::Struct(fields), Cell::Struct(members)) => {
+            into.push('{');
+            for (at, (field, cell)) in fields.iter().zip(members).enumerate() {
+                write!(into, "{}\"{}\": ", if at > 0 { ", " } else { "" }, field.member)?;
+                push_json(&field.kind, cell, into)?;
+            }
+            into.push('}');
+        }
+        (ColumnType::Json, Cell::Text(text)) => into.push_str(text),
         (_, Cell::Text(text)) => into.push_str(&serde_json::to_string(text)?),
-        (_, Cell::Integer(value) | Cell::Time(value)) => write!(into, "\"{value}\"")?,
-        (_, Cell::Boolean(value)) => write!(into, "\"{value}\"")?,
-        (_, Cell::Float(value)) => write!(into, "\"{}\"", hexadecimal(*value))?,
-        (_, Cell::Date(days)) => {
-            let date = NaiveDate::default() + TimeDelta::days(i64::from(*days));
-            write!(into, "\"{:04}-{:02}-{:02}\"", date.year(), date.month(), date.day())?;
+        (_, Cell::Integer(value)) => write!(into, "{value}")?,
+        (_, Cell::Boolean(value)) => write!(into, "{value}")?,
+        (_, Cell::Float(value)) => write!(into, "{value:e}")?,
+        (_, Cell::Date(days)) => write!(into, "\"{}\"", date(*days))?,
+        (_, Cell::Time(micros)) => {
+            let time = DateTime::from_timestamp_micros(*micros).ok_or("a time beyond the calendar")?;
+            write!(into, "\"{}\"", time.to_rfc3339_opts(SecondsFormat::AutoSi, true))?;
         }
-        (DataType::Decimal128(_, scale), Cell::Decimal(value)) => {
-            let scale = usize::try_from(*scale)?;
-            let sign = if *value < 0 { "-" } else { "" };
-            let digits = format!("{:0width$}", value.unsigned_abs(), width = scale + 1);
-            let (whole, fraction) = digits.split_at(digits.len() - scale);
-            let point = if scale > 0 { "." } else { "" };
-            write!(into, "\"{sign}{whole}{point}{fraction}\"")?;
-        }
+        (ColumnType::Decimal { scale, .. }, Cell::Decimal(value)) => into.push_str(&digits(*value, *scale)),
         _ => into.push_str("null"),
     }
     Ok(())
 }
 
-fn push_struct(fields: &Fields, members: &[Cell], into: &mut String) -> Outcome<()> {
-    into.push('{');
-    for (at, (field, cell)) in fields.iter().zip(members).enumerate() {
-        let comma = if at > 0 { "," } else { "" };
-        write!(into, "{comma}\"{}\":", field.name())?;
-        push(field.data_type(), cell, into)?;
+fn date(days: i32) -> String {
+    let date = NaiveDate::default() + TimeDelta::days(days.into());
+    format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
+}
+
+/// A decimal with all of its scale.
+fn digits(value: i128, scale: u8) -> String {
+    let scale = usize::from(scale);
+    let sign = if value < 0 { "-" } else { "" };
+    let digits = format!("{:0width$}", value.unsigned_abs(), width = scale + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - scale);
+    let point = if scale > 0 { "." } else { "" };
+    format!("{sign}{whole}{point}{fraction}")
+}
+
+/// Appends a row as `expected.ndjson` has it: the columns that every table has, the empty rest, and the contract's.
+fn push_row(catalog: &Catalog, at: usize, row: &[Cell], into: &mut String) -> Outcome<()> {
+    let (time, arrival) = (TIME.micros(), ARRIVAL.micros());
+    write!(into, "{{\"event_id\":\"{}\",\"event_type\":\"any\",\"event_time\":\"{time}\"", id(at))?;
+    write!(into, ",\"arrival_time\":\"{arrival}\",\"stream\":\"{STREAM}\",\"shard\":\"{SHARD}\"")?;
+    write!(into, ",\"sequence\":\"{at}\",\"sub\":\"0\",\"contract_version\":\"7\",\"data\":\"{{}}\"")?;
+    for (column, cell) in columns(catalog).zip(row) {
+        write!(into, ",\"{}\":", column.name)?;
+        push(&column.kind, cell, into)?;
     }
-    into.push('}');
+    into.push_str("}\n");
+    Ok(())
+}
+
+/// Appends a value as `expected.ndjson` has it.
+fn push(kind: &ColumnType, cell: &Cell, into: &mut String) -> Outcome<()> {
+    match (kind, cell) {
+        (ColumnType::List(element), Cell::List(elements)) => {
+            into.push('[');
+            for (at, cell) in elements.iter().enumerate() {
+                into.push_str(if at > 0 { "," } else { "" });
+                push(element, cell, into)?;
+            }
+            into.push(']');
+        }
+        (ColumnType::Struct(fields), Cell::Struct(members)) => {
+            into.push('{');
+            for (at, (field, cell)) in fields.iter().zip(members).enumerate() {
+                write!(into, "{}\"{}\":", if at > 0 { "," } else { "" }, field.name)?;
+                push(&field.kind, cell, into)?;
+            }
+            into.push('}');
+        }
+        (_, Cell::Text(text)) => into.push_str(&serde_json::to_string(text)?),
+        (_, Cell::Integer(value) | Cell::Time(value)) => write!(into, "\"{value}\"")?,
+        (_, Cell::Boolean(value)) => write!(into, "\"{value}\"")?,
+        (_, Cell::Float(value)) => write!(into, "\"{}\"", hexadecimal(*value))?,
+        (_, Cell::Date(days)) => write!(into, "\"{}\"", date(*days))?,
+        (ColumnType::Decimal { scale, .. }, Cell::Decimal(value)) => write!(into, "\"{}\"", digits(*value, *scale))?,
+        _ => into.push_str("null"),
+    }
     Ok(())
 }
 

@@ -133,7 +133,7 @@ fn same(found: &DataType, expected: &DataType) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ours::{self, Ours};
+    use crate::ours::Ours;
     use crate::table::Layout;
     use crate::{generate, straightforward};
 
@@ -144,15 +144,16 @@ mod tests {
     #[test]
     fn both_ways_in_rust_write_what_was_sent_in_both_layouts() {
         let invocation = generate::invocation(1);
+        let shared: Vec<_> = all().into_iter().filter(|column| !straightforward::WRONG.contains(column)).collect();
         for layout in Layout::ALL {
             let ours = Ours::start(layout).unwrap().transform(&invocation.json).unwrap();
             let other = straightforward::transform(&invocation.json, layout).unwrap();
             assert_eq!(layout == Layout::Same, ours.len() == 1 && other.len() == 1);
-            let ours = Rows::read(&ours, ours::SHARED).unwrap();
+            let ours = Rows::read(&ours, &all()).unwrap();
             let other = Rows::read(&other, &all()).unwrap();
             ours.check(&invocation.truth).unwrap();
             other.check(&invocation.truth).unwrap();
-            ours.compare(&other, ours::SHARED).unwrap();
+            ours.compare(&other, &shared).unwrap();
         }
     }
 

@@ -190,9 +190,6 @@ impl Catalog {
             Kind::Object => {}
             other => return Err(unjudged(Reason::NotAnObject { found: other.name() })),
         }
-        if desk.walk.duplicate.is_some() {
-            desk.walk.let_the_last_count(text);
-        }
         let at = self.route(text, desk)?;
         let (Some(table), Some(rows)) = (self.tables.get(at), rows.get_mut(at)) else {
             return Err(unjudged(Reason::TypeUnknown { path: String::new() }));

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::habits::{HabitId, Habits, OUTERMOST, UNKNOWN};
+use super::nested::value;
 use super::paths::{NOWHERE, NodeId, Paths, ROOT, SlotId};
 use crate::json::{Cursor, END_OF_LEVEL, Fault, Kind, Mark, Span, decoded};
 use crate::reason::Reason;
@@ -139,17 +140,24 @@ impl Walk {
         let mut cursor = Cursor::new(text.as_bytes());
         let kind = self.value(text, &mut cursor, paths, bounds)?;
         match cursor.take() {
-            None => Ok(kind),
-            found => Err(reason(cursor.unexpected(found, "something follows the document"))),
+            None if self.duplicate.is_some() => self.look_again(text, paths),
+            None => {}
+            found => return Err(reason(cursor.unexpected(found, "something follows the document"))),
         }
+        Ok(kind)
     }
 
-    /// Takes back what was found within a value that a later member of its object overrides.
+    /// Finds the values at the places anew, in a document that was passed over and names some member twice. Only the
+    /// last member of a name counts, with all that is in it; the pass has seen the insides of those before it too.
     #[cold]
-    pub(crate) fn let_the_last_count(&mut self, text: &str) {
-        for (from, to) in overridden(text) {
-            for found in &mut self.found {
-                *found = found.filter(|found| !(from..to).contains(&found.start));
+    fn look_again(&mut self, text: &str, paths: &Paths) {
+        self.found.fill(None);
+        let mut ahead = vec![(ROOT, 0)];
+        while let Some((node, at)) = ahead.pop() {
+            let Some(found) = value(&mut Cursor::new(text.as_bytes()).moved(at)) else { continue };
+            self.put(paths.slot_of(node), found.kind, found.start, found.end, found.escaped);
+            if paths.is_looked_into(node) {
+                ahead.extend(places_within(text, found, node, paths));
             }
         }
     }
@@ -370,43 +378,35 @@ impl Walk {
     }
 }
 
-/// The values of members that a later one of their object has the name of, by position. Containers are looked into one
-/// after the other, so that no recursion follows the input.
-#[cold]
-fn overridden(text: &str) -> Vec<(u32, u32)> {
-    let mut lost = Vec::new();
-    let mut containers = vec![0];
-    while let Some(start) = containers.pop() {
-        let mut cursor = Cursor::new(text.as_bytes()).moved(start);
-        let object = match cursor.take() {
-            Some(b'{') => true,
-            Some(b'[') => false,
-            _ => continue,
-        };
-        let mut members = BTreeMap::new();
-        let mut index = 0_usize;
-        while !matches!(cursor.peek(), Some(b'}' | b']') | None) {
-            let name = match object {
-                true => match cursor.name() {
-                    Ok(name) => decoded(raw(text, name), name.escaped, &mut String::new()).to_owned(),
-                    Err(_) => break,
-                },
-                false => index.to_string(),
-            };
-            index += 1;
-            cursor.peek();
-            let from = position(cursor.at());
-            if cursor.skip(usize::MAX).is_err() {
-                break;
-            }
-            lost.extend(members.insert(name, (from, position(cursor.at()))));
-            if cursor.peek() == Some(b',') {
-                cursor.take();
-            }
-        }
-        containers.extend(members.into_values().map(|(from, _)| from as usize));
+/// The places within a value that contracts look at, and where the values that count there begin.
+fn places_within(text: &str, found: Found, node: NodeId, paths: &Paths) -> BTreeMap<NodeId, usize> {
+    let mut places = BTreeMap::new();
+    if !matches!(found.kind, Kind::Object | Kind::Array) {
+        return places;
     }
-    lost
+    let mut cursor = Cursor::new(text.as_bytes()).moved(found.start as usize);
+    cursor.take();
+    let mut index = 0;
+    while !matches!(cursor.peek(), Some(b'}' | b']') | None) {
+        let place = if found.kind == Kind::Object {
+            let Ok(name) = cursor.name() else { break };
+            let mut scratch = String::new();
+            let name = decoded(raw(text, name), name.escaped, &mut scratch).as_bytes();
+            paths.child(node, name, Mark::of(name))
+        } else {
+            paths.element(node, index)
+        };
+        index += 1;
+        places.insert(place, cursor.at());
+        if value(&mut cursor).is_none() {
+            break;
+        }
+        if cursor.peek() == Some(b',') {
+            cursor.take();
+        }
+    }
+    places.remove(&NOWHERE);
+    places
 }
 
 /// Where the first member of an object begins that has the name of an earlier one. The object was passed over, and is
@@ -458,6 +458,20 @@ mod tests {
         let value =
             |slot| walk.at(slot).map_or("-", |found| &text[found.start as usize..found.end as usize]).to_owned();
         Ok(slots.into_iter().map(value).collect())
+    }
+
+    #[test]
+    fn of_members_of_one_name_the_last_counts_with_all_that_is_in_it() {
+        let pointers = ["/a/b", "/a/c/0", "/a"];
+        for (text, expected) in [
+            (r#"{"a":{"b":1,"c":[2]},"a":{"c":[]}}"#, ["-", "-", r#"{"c":[]}"#]),
+            (r#"{"a":{"b":1,"c":[2]}, "a" : 3}"#, ["-", "-", "3"]),
+            (r#"{"a":3,"a":{"b":1,"\u0063":["2"]}}"#, ["1", "2", r#"{"b":1,"\u0063":["2"]}"#]),
+            (r#"{"a":{"b":1,"c":[2],"c":[],"b":3}}"#, ["3", "-", r#"{"b":1,"c":[2],"c":[],"b":3}"#]),
+            (r#"{"a":{"b":1},"x":{"a":2,"a":3}}"#, ["1", "-", r#"{"b":1}"#]),
+        ] {
+            assert_eq!(found(text, &pointers).unwrap(), expected, "{text}");
+        }
     }
 
     #[test]
@@ -540,7 +554,6 @@ mod tests {
             let mut walk = Walk::default();
             walk.pass(text, &paths, BOUNDS).unwrap();
             assert!(walk.duplicate.is_some());
-            walk.let_the_last_count(text);
             let value = |slot| walk.at(slot).map_or("-", |found| &text[found.start as usize..found.end as usize]);
             assert_eq!(slots.map(value), expected, "{text}");
         }
