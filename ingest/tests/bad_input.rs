@@ -109,7 +109,7 @@ fn an_event_without_a_uuid_or_within_no_time_is_quarantined_with_its_bytes() {
     assert_refused("id_missing", r#"{"type":"order","time":"2026-11-21T11:59:00Z"}"#);
     assert_refused("time_too_old", event(2).replace("2026-11-21", "0001-01-01"));
     assert_refused("time_too_new", event(2).replace("2026-11-21", "9999-12-31"));
-    assert_refused("time_not_rfc3339", event(2).replace("2026-11-21", "10000-01-01"));
+    assert_refused("time_malformed", event(2).replace("2026-11-21", "10000-01-01"));
 }
 
 #[test]
@@ -213,8 +213,8 @@ fn members_that_are_not_needed_may_be_missing() {
 #[test]
 fn a_record_that_arrived_at_the_ends_of_time_is_filed_where_a_key_can_say_it() {
     for (arrival, reason, folder) in [
-        // The event's types know no time before the epoch.
-        ("-62135596800", "record_malformed", "quarantine/year=1970/month=01/day=01/"),
+        // The event's types know no time before the epoch, so the record is malformed; its time is legible yet.
+        ("-62135596800", "record_malformed", "quarantine/year=0001/month=01/day=01/"),
         ("0", "time_too_new", "quarantine/year=1970/month=01/day=01/"),
         ("253402300799.999", "time_too_old", "quarantine/year=9999/month=12/day=31/"),
         // Years that have no place in a key.
