@@ -179,8 +179,8 @@ fn origin<'p>(
     places.clone().for_each(|place| sequences.push(place.sequence.encode(&mut digits)));
     Ok([
         stamps(places.clone().map(|place| place.arrival)),
-        strings(std::iter::repeat_n(&stream, places.len())),
-        strings(std::iter::repeat_n(&shard, places.len())),
+        repeated(&stream, places.len())?,
+        repeated(&shard, places.len())?,
         sequences.into_array(None)?,
         Arc::new(Int32Array::from(subs)),
     ])
@@ -197,6 +197,11 @@ fn event_ids(ids: impl ExactSizeIterator<Item = iguazu_lake::ids::EventId>) -> R
 
 fn strings<S: AsRef<str>>(texts: impl Iterator<Item = S>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(texts))
+}
+
+fn repeated(text: &str, rows: usize) -> Result<ArrayRef, FormatError> {
+    let offsets = OffsetBuffer::from_repeated_length(text.len(), rows);
+    Ok(Arc::new(StringArray::try_new(offsets, Buffer::from_vec(text.repeat(rows).into_bytes()), None)?))
 }
 
 fn stamps(times: impl Iterator<Item = Timestamp>) -> ArrayRef {

@@ -49,17 +49,30 @@ impl SequenceNumber {
     pub fn encode<'b>(&self, buffer: &'b mut [u8; Self::DIGITS_MAX]) -> &'b str {
         let leading = self.limbs.iter().take_while(|limb| **limb == 0).count().min(LIMBS - 1);
         for (digits, &limb) in buffer.chunks_exact_mut(LIMB_DIGITS).zip(&self.limbs).skip(leading) {
-            let mut rest = limb;
-            for digit in digits.iter_mut().rev() {
-                *digit = b'0' + (rest % 10) as u8;
-                rest /= 10;
+            let (head, tail) = digits.split_at_mut(LIMB_DIGITS - 16);
+            for (digit, power) in head.iter_mut().zip([100, 10, 1]) {
+                *digit = b'0' + (limb / 10_u64.pow(16) / power % 10) as u8;
             }
+            let (high, low) = tail.split_at_mut(8);
+            high.copy_from_slice(&eight_digits(limb / 100_000_000 % 100_000_000));
+            low.copy_from_slice(&eight_digits(limb % 100_000_000));
         }
         let buffer = buffer.get_mut(leading * LIMB_DIGITS..).unwrap_or_default();
         let last = buffer.len() - 1;
         let first = buffer.iter().position(|&digit| digit != b'0').unwrap_or(last);
         std::str::from_utf8(&buffer[first..]).unwrap_or_default()
     }
+}
+
+/// The digits of a number below 100,000,000, found side by side in one word: first two groups of four, then four of two,
+/// then eight of one. The factors stand for divisions by 100 and 10, exact in the ranges that they meet.
+fn eight_digits(number: u64) -> [u8; 8] {
+    let fours = number / 10_000 | (number % 10_000) << 32;
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007F_0000_007F;
+    let twos = hundreds | (fours - 100 * hundreds) << 16;
+    let tens = ((twos * 103) >> 10) & 0x000F_000F_000F_000F;
+    let ones = tens | (twos - 10 * tens) << 8;
+    (ones | 0x3030_3030_3030_3030).to_le_bytes()
 }
 
 impl From<u64> for SequenceNumber {
@@ -257,6 +270,15 @@ mod tests {
         for value in [0, 7, 10, 9_999_999_999_999_999_999, 10_000_000_000_000_000_000, u64::MAX] {
             assert_eq!(SequenceNumber::from(value).to_string(), value.to_string());
             assert_eq!(value.to_string().parse(), Ok(SequenceNumber::from(value)));
+        }
+    }
+
+    #[test]
+    fn eight_digits_are_those_of_the_number() {
+        let powers = (0..8).map(|exponent| 10_u64.pow(exponent));
+        let numbers = powers.flat_map(|power| [power - 1, power, power * 9]).chain((0..100_000_000).step_by(9_973));
+        for number in numbers.filter(|number| *number < 100_000_000).chain([99_999_999]) {
+            assert_eq!(eight_digits(number).as_slice(), format!("{number:08}").as_bytes());
         }
     }
 
