@@ -88,6 +88,10 @@ pub enum CatalogError {
     TooManyPaths(#[from] TooManyPaths),
 }
 
+/// Types that no table would take for their length are held against patterns up to here, so that the table that they
+/// are meant for is named; longer ones are not, because there may be many patterns.
+const MATCHED_BYTES_MAX: usize = 1024;
+
 /// Tables whose events have their type at one place.
 #[derive(Debug)]
 struct Route {
@@ -109,7 +113,7 @@ pub struct Catalog {
     default: Option<usize>,
     bounds: Bounds,
     bytes_max: usize,
-    /// The longest type that any table takes; longer ones are not held against patterns.
+    /// The longest type that any table takes.
     type_bytes_max: usize,
 }
 
@@ -209,7 +213,7 @@ impl Catalog {
                 continue;
             }
             let kind = decoded(nested::written(found, text), found.escaped, &mut scratch);
-            if kind.len() > self.type_bytes_max {
+            if kind.len() > self.type_bytes_max.max(MATCHED_BYTES_MAX) {
                 let (bytes, limit, path) = (kind.len(), self.type_bytes_max, route.path.clone());
                 return Err(Refused { table: None, reason: Reason::TypeTooLong { path, bytes, limit } });
             }
