@@ -96,6 +96,9 @@ impl Rows {
         self.places.push(place);
         if self.rest_is_kept {
             self.rest.end();
+        } else {
+            // What was left over was only looked at.
+            self.rest.truncate(0);
         }
     }
 

@@ -530,6 +530,16 @@ mod unknown_fields {
         ["a | '/in/a' | int64", "point | '/point' | struct<x: int64>", "items | '/items' | list<struct<x: int64>>"];
 
     #[test]
+    fn what_a_column_hides_is_not_kept_beside_it() {
+        let hiding = orders_of("", &["key | ['/a', '/user/b'] | string | steps = ['redact']"]);
+        let told = |members: &str| told(&hiding, &order(members));
+        assert_eq!(told(r#""a":"x","user":{"b":"y","c":1}"#), r#"orders: data={"user":{"c":1}} key=[redacted]"#);
+        assert_eq!(told(r#""a":"x","user":null"#), r#"orders: data={"user":null} key=[redacted]"#);
+        assert_eq!(told(r#""a":"x","user":["y"]"#), "hidden_within - - by orders 3");
+        assert_eq!(told(r#""user":"y""#), "hidden_within - - by orders 3");
+    }
+
+    #[test]
     fn what_no_column_holds_is_kept_byte_for_byte_and_without_what_one_holds() {
         let catalog = orders_of("", &COLUMNS);
         let same = "point=null items=null";
