@@ -170,7 +170,7 @@ async fn a_container_says_at_its_start_what_is_in_force_and_warns_of_an_unsound_
     assert_eq!(written.messages("WARN"), Vec::<&str>::new());
     let expected = json!({
         "message": "started", "version": env!("CARGO_PKG_VERSION"), "function": "ingest", "region": "eu-west-1",
-        "bucket": "warned", "s3_path_style": true, "ledger_table": "ledger", "table": "orders", "output_mib_max": 64,
+        "bucket": "warned", "s3_path_style": true, "ledger_table": "ledger", "tables": "orders v0", "output_mib_max": 64,
         "deadline_margin_ms": 3000, "metrics_namespace": "Iguazu", "log": "info", "partial_responses": true,
     });
     assert_eq!(*written.fields("started"), expected);
