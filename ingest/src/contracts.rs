@@ -44,7 +44,10 @@ pub fn compile(texts: &[Text], secrets: &Secrets) -> Result<Catalog, Vec<String>
     for (file, text) in texts {
         match Contract::parse(file, text) {
             Ok(contract) => contracts.push(contract),
-            Err(errors) => problems.extend(errors.problems.iter().map(ToString::to_string)),
+            Err(errors) => {
+                problems.extend(errors.problems.iter().map(ToString::to_string));
+                problems.extend((errors.more > 0).then(|| format!("{file}: has {} problems more", errors.more)));
+            }
         }
     }
     if !problems.is_empty() {

@@ -68,6 +68,11 @@ impl Claims {
     }
 }
 
+/// Notes where something begins, unless an earlier one was noted.
+fn note(place: &Cell<Option<usize>>, at: usize) {
+    place.set(place.get().or(Some(at)));
+}
+
 /// What is left of an event.
 #[derive(Debug)]
 pub(crate) struct Rest<'a> {
@@ -78,6 +83,9 @@ pub(crate) struct Rest<'a> {
     pub(crate) kept: &'a [NodeId],
     /// Whether some object names a member twice; the last one counts.
     pub(crate) duplicates: bool,
+    /// Where the first thing begins of which no column knows. A null, or an object of nothing, where columns look for
+    /// more is kept too, and is none.
+    pub(crate) unknown: Cell<Option<usize>>,
     /// Where something begins that would be kept whole although a column hides what stands, or should stand, within.
     pub(crate) exposed: Cell<Option<usize>>,
 }
@@ -91,26 +99,23 @@ impl Rest<'_> {
         }
     }
 
-    /// Writes it as an object, and says where the first member begins, if there is one.
+    /// Writes it as an object.
     #[inline]
-    pub(crate) fn write(&self, walk: &Walk, out: &mut Vec<u8>) -> Option<usize> {
+    pub(crate) fn write(&self, walk: &Walk, out: &mut Vec<u8>) {
         out.push(b'{');
-        let first = self.members(&walk.members, out);
+        self.members(&walk.members, out);
         out.push(b'}');
-        first
     }
 
-    /// Writes what is left of an object's members, and says where the first of them begins.
-    fn members(&self, members: &[Member], out: &mut Vec<u8>) -> Option<usize> {
+    /// Writes what is left of an object's members, and says whether anything is.
+    fn members(&self, members: &[Member], out: &mut Vec<u8>) -> bool {
         let counting = if self.duplicates { self.last_of_each_name(members) } else { Vec::new() };
-        let mut first = None;
+        let mut left = false;
         for (at, member) in members.iter().enumerate() {
             let counts = counting.get(at).is_none_or(|counts| *counts);
-            if counts && self.member(member, first.is_none(), out) {
-                first = first.or(Some(member.name.start - 1));
-            }
+            left |= counts && self.member(member, !left, out);
         }
-        first
+        left
     }
 
     /// Which members count, where a name occurs more than once.
@@ -145,7 +150,10 @@ impl Rest<'_> {
                     return false;
                 }
             }
-            _ => out.extend_from_slice(bytes.get(from..to).unwrap_or_default()),
+            _ => {
+                note(&self.unknown, member.name.start - 1);
+                out.extend_from_slice(bytes.get(from..to).unwrap_or_default());
+            }
         }
         true
     }
@@ -174,7 +182,7 @@ impl Rest<'_> {
             }
         }
         out.push(b'{');
-        let left = self.members(&members, out).is_some();
+        let left = self.members(&members, out);
         out.push(b'}');
         // An object of which all was taken is not left over; one that never held anything is.
         left || members.is_empty()
@@ -203,8 +211,11 @@ impl Rest<'_> {
                 return false;
             }
         }
-        if self.claims.hides_within(node) && found.kind != Kind::Null {
-            self.exposed.set(self.exposed.get().or(Some(found.start as usize)));
+        if found.kind != Kind::Null {
+            note(&self.unknown, found.start as usize);
+            if self.claims.hides_within(node) {
+                note(&self.exposed, found.start as usize);
+            }
         }
         out.extend_from_slice(whole(found, self.text).as_bytes());
         true

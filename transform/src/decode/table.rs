@@ -290,12 +290,13 @@ impl Table {
             kept.retain(|&node| !held(node));
         }
         let duplicates = walk.duplicate.is_some();
-        let rest = Rest { text, paths, claims: &self.claims, kept, duplicates, exposed: Cell::new(None) };
+        let (unknown, exposed) = (Cell::new(None), Cell::new(None));
+        let rest = Rest { text, paths, claims: &self.claims, kept, duplicates, unknown, exposed };
         let out = rows.rest();
         let before = out.len();
-        let first = rest.write(walk, out);
+        rest.write(walk, out);
         bytes += out.len() - before;
-        match (first, rest.exposed.get(), self.contract.unknown_fields) {
+        match (rest.unknown.get(), rest.exposed.get(), self.contract.unknown_fields) {
             (Some(byte), _, UnknownFields::Quarantine) => Err(Reason::UnknownField { byte }),
             (_, Some(byte), UnknownFields::Keep) => Err(Reason::HiddenWithin { byte }),
             _ => Ok(bytes),

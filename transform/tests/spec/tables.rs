@@ -530,6 +530,18 @@ mod unknown_fields {
         ["a | '/in/a' | int64", "point | '/point' | struct<x: int64>", "items | '/items' | list<struct<x: int64>>"];
 
     #[test]
+    fn nothing_where_columns_look_for_more_is_no_unknown_field() {
+        let refusing = orders_of("unknown_fields = 'quarantine'", &["key | '/user/a' | string"]);
+        for nothing in [r#""user":null"#, r#""user":{}"#, r#""user":{"a":null}"#, ""] {
+            let kept = told(&refusing, &order(nothing));
+            assert!(kept.starts_with("orders: key="), "{nothing}: {kept}");
+        }
+        for something in [r#""user":7"#, r#""user":[]"#, r#""user":{"b":null}"#, r#""b":null"#] {
+            assert_eq!(told(&refusing, &order(something)), "unknown_field - - by orders 3", "{something}");
+        }
+    }
+
+    #[test]
     fn what_a_column_hides_is_not_kept_beside_it() {
         let hiding = orders_of("", &["key | ['/a', '/user/b'] | string | steps = ['redact']"]);
         let told = |members: &str| told(&hiding, &order(members));
@@ -600,7 +612,7 @@ mod unknown_fields {
                 ),
                 (r#""x":null"#, refused),
                 (r#""in":{"a":1,"b":2}"#, refused),
-                (r#""in":{}"#, refused),
+                (r#""in":{}"#, "orders: a=null point=null items=null"),
                 (r#""in":1"#, refused),
                 (r#""point":{"x":1,"y":2}"#, refused),
                 (r#""items":[{"x":1},{"y":1}]"#, refused),
