@@ -25,6 +25,7 @@ mod nested;
 mod paths;
 mod rest;
 mod table;
+mod twice;
 mod walk;
 
 pub use paths::TooManyPaths;
