@@ -9,7 +9,7 @@
 //!
 //! A file's name says which row of which chain it was written for, and by which attempt: that is all the sweep
 //! needs to know whether it can ever be committed. The row has twelve digits, so that a listing is in row order.
-//! `mixed` holds the surplus dates of a batch that spans too many of them.
+//! What compaction writes is in [`version`]. `mixed` holds the surplus dates of a batch that spans too many of them.
 //!
 //! Nothing that an event says reaches a key: tables come from contracts, dates from parsed times.
 
@@ -20,6 +20,8 @@ use std::sync::Arc;
 use chrono::{Datelike, NaiveDate};
 
 use crate::ids::{AttemptId, ChainId, RowNumber, TableName, Timestamp};
+
+pub mod version;
 
 /// The key of an object: segments of `[a-zA-Z0-9_.=-]` between single slashes, none of them `.` or `..`, none
 /// empty, and none beginning with a dot. It is a safe relative path as it stands.
@@ -84,6 +86,8 @@ impl fmt::Display for ObjectKey {
     }
 }
 
+crate::ids::serde_as_text!(ObjectKey);
+
 impl KeyPrefix {
     /// The prefix's text.
     #[must_use]
@@ -132,7 +136,7 @@ pub enum Area {
 }
 
 /// Which dates a file holds: of event time in raw, of arrival in quarantine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Partition {
     /// One date.
     Day(NaiveDate),

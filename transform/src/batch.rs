@@ -43,7 +43,7 @@ impl Source {
     pub fn shard(&self) -> Result<(&StreamId, &ShardId), FormatError> {
         match &self.chain {
             ChainId::Shard { stream, shard } => Ok((stream, shard)),
-            ChainId::Bucket { .. } => Err(FormatError::NotAShard),
+            ChainId::Bucket { .. } | ChainId::Epochs { .. } => Err(FormatError::NotAShard),
         }
     }
 }

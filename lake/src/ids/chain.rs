@@ -66,9 +66,14 @@ pub enum ChainId {
         /// The bucket.
         bucket: u32,
     },
+    /// The epochs of a table, each with its number of buckets: `epochs.<table>`.
+    Epochs {
+        /// The table.
+        table: TableName,
+    },
 }
 
-const EXPECTED: &str = "shard.<stream>.<created ms>.<shard> or bucket.<table>.<epoch>.<bucket>";
+const EXPECTED: &str = "shard.<stream>.<created ms>.<shard>, bucket.<table>.<epoch>.<bucket> or epochs.<table>";
 
 /// An integer in its one spelling: no sign, no leading zero.
 fn integer<T: FromStr + ToString>(text: &str) -> Result<T, IdError> {
@@ -84,6 +89,9 @@ impl FromStr for ChainId {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let other = || IdError::new("chain id", "it has another form", EXPECTED);
         let (kind, rest) = text.split_once('.').ok_or_else(other)?;
+        if kind == "epochs" {
+            return Ok(Self::Epochs { table: rest.parse()? });
+        }
         // From the right: a stream's name may hold dots, what follows it may not.
         let mut parts = rest.rsplitn(3, '.');
         let (Some(third), Some(second), Some(first)) = (parts.next(), parts.next(), parts.next()) else {
@@ -105,6 +113,7 @@ impl fmt::Display for ChainId {
         match self {
             Self::Shard { stream, shard } => write!(f, "shard.{}.{}.{shard}", stream.name, stream.created_ms),
             Self::Bucket { table, epoch, bucket } => write!(f, "bucket.{table}.{epoch}.{bucket}"),
+            Self::Epochs { table } => write!(f, "epochs.{table}"),
         }
     }
 }
@@ -139,8 +148,9 @@ mod tests {
             "bucket.events.0.7".parse::<ChainId>().map(|chain| chain.to_string()),
             Ok("bucket.events.0.7".into())
         );
+        assert_eq!("epochs.events".parse::<ChainId>().map(|chain| chain.to_string()), Ok("epochs.events".into()));
         for text in
-            ["bucket.events.00.7", "bucket.events.+1.7", "bucket.events.7", "shard.a.1", "queue.a.1.b", "", "shard"]
+            ["bucket.events.00.7", "bucket.events.+1.7", "bucket.events.7", "shard.a.1", "queue.a.1.b", "", "shard", "epochs.", "epochs.a.b"]
         {
             assert!(text.parse::<ChainId>().is_err(), "{text:?}");
         }

@@ -236,7 +236,7 @@ impl Schedule {
             let records: Vec<_> = records.iter().map(|&at| &shard.records[at]).collect();
             let name = match &shard.chain {
                 iguazu_lake::ids::ChainId::Shard { shard, .. } => shard.clone(),
-                iguazu_lake::ids::ChainId::Bucket { .. } => unreachable!("shards have shards' chains"),
+                _ => unreachable!("shards have shards' chains"),
             };
             let invocation = if world.scene.through_json {
                 let payload = json(&name.to_string(), &records);
