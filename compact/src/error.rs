@@ -76,6 +76,12 @@ pub enum CompactError {
     /// Attempts that should be fresh were taken.
     #[error("an attempt id that was just drawn is taken: the source of randomness repeats itself")]
     NotFresh,
+    /// Other publishers were first again and again.
+    #[error("{key} was replaced by other publishers whenever it was to be; the next run publishes what is missing")]
+    Contended {
+        /// The object.
+        key: ObjectKey,
+    },
     /// The time is up.
     #[error("stopped at {now}, before the deadline {deadline}; the next run goes on from the last version")]
     Deadline {

@@ -16,13 +16,23 @@
 //! - What is published is a function of a version, so anyone may publish it at any time.
 //! - Files are deleted only when no reader can be reading them.
 
+mod advance;
 pub mod arrange;
+pub mod driver;
+pub mod epoch;
 pub mod error;
 pub mod format;
+pub mod head;
+mod io;
 pub mod keep;
 pub mod plan;
 pub mod publish;
+pub mod report;
+mod seed;
 pub mod state;
+pub mod sweep;
 
+pub use driver::{Compactor, Finished, Ran, Settings};
 pub use error::CompactError;
 pub use format::TableFormat;
+pub use report::Report;

@@ -172,18 +172,6 @@ pub struct RollupFile {
     pub sha256: Sha256Sum,
 }
 
-/// A file that was live once. It may be deleted when the version that replaced it has been published for long enough.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Retired {
-    /// Its partition.
-    pub partition: TablePartition,
-    /// Who wrote it.
-    pub written: Written,
-    /// The version that replaced it.
-    pub by: RowNumber,
-}
-
 /// What a bucket has counted since the table began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -213,9 +201,6 @@ pub struct State {
     pub seeds: Vec<Seed>,
     /// Its partitions that were ever written.
     pub partitions: BTreeMap<TablePartition, PartitionEntry>,
-    /// Files that a reader may still be reading.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub retired: Vec<Retired>,
     /// What it has counted.
     pub totals: Totals,
 }
@@ -229,7 +214,6 @@ impl State {
             lanes: vec![Lane { span, marks: BTreeMap::new() }],
             seeds: Vec::new(),
             partitions: BTreeMap::new(),
-            retired: Vec::new(),
             totals: Totals::default(),
         }
     }

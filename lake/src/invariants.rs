@@ -20,6 +20,12 @@ pub enum InvariantId {
     /// Every referenced object exists with its recorded checksum; nothing is deleted that could still be
     /// committed or read.
     I5Objects,
+    /// A table is the distinct events of raw under the keep rule, however they were compacted.
+    I6Table,
+    /// The roll-ups of a version are the sums over its events.
+    I7Rollups,
+    /// A read of a partition equals some committed version, and observed versions do not go back.
+    I8Readers,
     /// Repeating a batch at any later time changes nothing.
     I9Repeatable,
     /// Delivered = accepted + quarantined.
@@ -34,6 +40,9 @@ impl fmt::Display for InvariantId {
             Self::I3Checkpoint => "I3 (checkpoint)",
             Self::I4Complete => "I4 (complete)",
             Self::I5Objects => "I5 (objects)",
+            Self::I6Table => "I6 (table)",
+            Self::I7Rollups => "I7 (roll-ups)",
+            Self::I8Readers => "I8 (readers)",
             Self::I9Repeatable => "I9 (repeatable)",
             Self::I10Conservation => "I10 (conservation)",
         })
