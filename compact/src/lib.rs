@@ -18,6 +18,7 @@
 
 mod advance;
 pub mod arrange;
+pub mod conserve;
 pub mod driver;
 pub mod epoch;
 pub mod error;
@@ -30,6 +31,7 @@ pub mod publish;
 pub mod report;
 mod seed;
 pub mod state;
+mod stubs;
 pub mod sweep;
 
 pub use driver::{Compactor, Finished, Ran, Settings};

@@ -1,6 +1,7 @@
 //! Publication: what readers see of a version. All of it is a function of the version, so anyone may repeat it at any
 //! time, and nothing of it ever goes back.
 
+mod deliveries;
 mod manifest;
 mod snapshot;
 mod through;
@@ -18,6 +19,7 @@ use crate::epoch::Epoch;
 use crate::error::CompactError;
 use crate::state::LiveFile;
 
+pub use deliveries::Delivered;
 pub use manifest::{Manifest, Manifests};
 pub use snapshot::{Bucket, EpochVersions, Snapshot};
 pub use through::{Record, Through};

@@ -3,7 +3,7 @@
 use super::codec::{self, CodecError};
 use super::row::{Body, Row};
 use crate::host::Host;
-use crate::ids::{ChainId, Timestamp};
+use crate::ids::{ChainId, RowNumber, Timestamp};
 use crate::ports::{Ledger, PortError};
 use crate::retry::RetryPolicy;
 
@@ -21,7 +21,8 @@ pub enum ShrinkError {
     Codec(#[from] CodecError),
 }
 
-/// Shrinks the oldest rows of a chain, as long as `consumed` says so; returns how many.
+/// Shrinks the oldest rows of a chain above `after`, as long as `consumed` says so; returns how many. What is at or below
+/// `after` is known to have shrunk.
 ///
 /// A row may shrink when every consumer has passed it and its records are past the stream's retention: then
 /// nobody can deliver them again but a writer that slept all the while, and it has passed its deadline. Only a
@@ -35,9 +36,9 @@ pub async fn shrink_consumed<L: Ledger, H: Host>(
     retry: &RetryPolicy,
     deadline: Timestamp,
     chain: &ChainId,
+    mut after: Option<RowNumber>,
     consumed: impl Fn(&Row) -> bool,
 ) -> Result<u64, ShrinkError> {
-    let mut after = None;
     let mut shrunk = 0;
     loop {
         let rows = retry.run(host, deadline, |_| ledger.scan_after(chain, after, PAGE)).await?;

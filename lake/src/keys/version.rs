@@ -10,6 +10,9 @@
 //! tables/<table>/raw/<partition>/<chain of a shard>
 //! tables/<table>/published/<chain>.json
 //! tables/<table>/snapshot.json
+//! deliveries/quarantine/<partition>/<chain of a shard>
+//! deliveries/published/<chain of a shard>.json
+//! deliveries/consumed/<chain of a shard>.json
 //! ```
 //!
 //! The first four are immutable and named for the version and the attempt that wrote them, like every object of a
@@ -315,13 +318,19 @@ impl Published {
     /// The key of the manifest of a shard's quarantine files in a partition, which is of no table.
     #[must_use]
     pub fn quarantine(partition: Partition, chain: &ChainId) -> ObjectKey {
-        ObjectKey(format!("quarantined/files/{partition}/{chain}").into())
+        ObjectKey(format!("deliveries/quarantine/{partition}/{chain}").into())
     }
 
-    /// The key of how far a shard's quarantine is published.
+    /// The key of how far a shard's raw and quarantine files are published.
     #[must_use]
-    pub fn quarantine_through(chain: &ChainId) -> ObjectKey {
-        ObjectKey(format!("quarantined/published/{chain}.json").into())
+    pub fn deliveries_through(chain: &ChainId) -> ObjectKey {
+        ObjectKey(format!("deliveries/published/{chain}.json").into())
+    }
+
+    /// The key of how far a shard's chain was consumed, and when that was known.
+    #[must_use]
+    pub fn consumed(chain: &ChainId) -> ObjectKey {
+        ObjectKey(format!("deliveries/consumed/{chain}.json").into())
     }
 }
 

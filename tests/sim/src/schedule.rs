@@ -221,7 +221,8 @@ impl Schedule {
                     for chain in chains {
                         let policy = RetryPolicy::default();
                         // Whether it gets through does not matter: it is repeated by whoever comes next.
-                        let _shrunk = commit::shrink_consumed(&ports, &host, &policy, deadline, &chain, |_| true).await;
+                        let _shrunk =
+                            commit::shrink_consumed(&ports, &host, &policy, deadline, &chain, None, |_| true).await;
                     }
                     Ended::Shrink
                 })
