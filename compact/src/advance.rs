@@ -435,6 +435,10 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
                 let Some(new) = written.get_mut(at).and_then(Option::take) else { continue };
                 let mark = Written { n: change.n, attempt: change.attempt, ordinal: at as u32 };
                 files.push(live_file(mark, &new));
+                let rollups = new.rollups.iter().map(|rollup| rollup.bytes.len());
+                let bytes = rollups.sum::<usize>() + new.bytes.len();
+                io.report().files_written += 1;
+                io.report().bytes_written += bytes as u64;
                 uploads.push((mark.data(&job.chain, job.table, &partition), new.bytes));
                 for rollup in new.rollups {
                     io.report().overflows += rollup.overflowed.len() as u64;

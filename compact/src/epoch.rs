@@ -8,10 +8,14 @@
 use iguazu_lake::chain::{self, Appended};
 use iguazu_lake::host::Host;
 use iguazu_lake::ids::{AttemptId, ChainId, RowNumber, TableName, Timestamp};
-use iguazu_lake::ports::{Ledger, StoredRow};
+use iguazu_lake::ports::{Ledger, Objects, StoredRow};
 use iguazu_lake::retry::RetryPolicy;
+use iguazu_transform::contract::Contract;
 
+use crate::driver::Compactor;
 use crate::error::CompactError;
+use crate::format::TableFormat;
+use crate::publish::Publisher;
 use crate::state::Span;
 use crate::state::codec::{self, EpochBody};
 
@@ -125,6 +129,34 @@ impl<L: Ledger, H: Host> Epochs<'_, L, H> {
             Appended::Won { .. } => decode(&row),
             Appended::Lost(other) => decode(&other),
         }
+    }
+}
+
+impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, L, H, F, P> {
+    /// The newest epoch of a table, begun if there was none.
+    ///
+    /// # Errors
+    /// As [`Epochs::newest`].
+    pub async fn epoch(&self, contract: &Contract, deadline: Timestamp) -> Result<Epoch, CompactError> {
+        self.epochs(deadline).newest(&contract.table, self.settings.first_buckets).await
+    }
+
+    /// Gives a table another number of buckets. The next run of each bucket begins to move rows over; readers see the
+    /// epoch before until all have.
+    ///
+    /// # Errors
+    /// As [`Epochs::change`].
+    pub async fn rebucket(
+        &self,
+        contract: &Contract,
+        buckets: u32,
+        deadline: Timestamp,
+    ) -> Result<Epoch, CompactError> {
+        self.epochs(deadline).change(&contract.table, buckets).await
+    }
+
+    fn epochs(&self, deadline: Timestamp) -> Epochs<'_, L, H> {
+        Epochs { ledger: &self.ledger, host: &self.host, retry: self.settings.retry, deadline }
     }
 }
 

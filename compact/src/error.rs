@@ -3,7 +3,7 @@
 
 use iguazu_lake::commit::ShrinkError;
 use iguazu_lake::commit::codec::CodecError as RowError;
-use iguazu_lake::ids::Timestamp;
+use iguazu_lake::ids::{TableName, Timestamp};
 use iguazu_lake::invariants::Violation;
 use iguazu_lake::keys::ObjectKey;
 use iguazu_lake::ports::PortError;
@@ -64,6 +64,12 @@ pub enum CompactError {
     Buckets {
         /// What was asked for.
         buckets: u32,
+    },
+    /// No contract is of that table.
+    #[error("there is no table {table}: expected one that a contract names")]
+    NoSuchTable {
+        /// What was asked for.
+        table: TableName,
     },
     /// The table has no epoch of that number, or no such bucket in it.
     #[error("bucket {bucket} of a table that has {buckets} of them")]

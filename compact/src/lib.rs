@@ -18,6 +18,7 @@
 
 mod advance;
 pub mod arrange;
+pub mod config;
 pub mod conserve;
 pub mod driver;
 pub mod epoch;
@@ -26,6 +27,8 @@ pub mod format;
 pub mod head;
 mod io;
 pub mod keep;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 pub mod plan;
 pub mod publish;
 pub mod report;
@@ -33,6 +36,7 @@ mod seed;
 pub mod state;
 mod stubs;
 pub mod sweep;
+pub mod task;
 
 pub use driver::{Compactor, Finished, Ran, Settings};
 pub use error::CompactError;

@@ -1,5 +1,10 @@
 //! What a run did: for metrics, and for proof that every branch was reached.
 
+use iguazu_lake::ids::{TableName, Timestamp};
+use serde_json::{Map, Value, json};
+
+use crate::conserve::Balance;
+
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -75,4 +80,79 @@ impl Report {
     pub fn write_amplification(&self) -> Option<f64> {
         (self.raw_bytes > 0).then(|| self.bytes_written as f64 / self.raw_bytes as f64)
     }
+}
+
+impl Report {
+    /// The report as one line of CloudWatch's embedded metric format.
+    #[must_use]
+    pub fn embedded_metrics(
+        &self,
+        now: Timestamp,
+        namespace: &str,
+        function: &str,
+        table: &TableName,
+        failed: bool,
+    ) -> String {
+        let count = |name, value: u64| (name, "Count", json!(value));
+        let mut metrics = vec![
+            ("lag", "Milliseconds", json!(self.lag_ms)),
+            count("rows_left", self.rows_left),
+            count("versions", self.versions),
+            count("conflicts", self.conflicts),
+            count("failures", u64::from(failed)),
+            count("rows_taken", self.rows_taken),
+            count("duplicates", self.duplicates),
+            count("replaced", self.replaced),
+            count("restated", self.restated),
+            count("overflows", self.overflows),
+            count("files_read", self.files_read),
+            count("files_written", self.files_written),
+            ("bytes_read", "Bytes", json!(self.raw_bytes + self.bytes_reread + self.bytes_asked)),
+            ("bytes_written", "Bytes", json!(self.bytes_written)),
+        ];
+        metrics.extend(self.write_amplification().map(|times| ("write_amplification", "None", json!(times))));
+        embedded(now, namespace, function, table, &metrics)
+    }
+}
+
+/// The balance of a table as one line of the same format.
+#[must_use]
+pub fn balance_metrics(
+    balance: &Balance,
+    now: Timestamp,
+    namespace: &str,
+    function: &str,
+    table: &TableName,
+) -> String {
+    let metrics = [
+        ("imbalances", "Count", json!(balance.imbalances.len())),
+        ("live_rows", "Count", json!(balance.live)),
+        ("taken_rows", "Count", json!(balance.taken)),
+        ("duplicate_rows", "Count", json!(balance.duplicates)),
+    ];
+    embedded(now, namespace, function, table, &metrics)
+}
+
+fn embedded(
+    now: Timestamp,
+    namespace: &str,
+    function: &str,
+    table: &TableName,
+    metrics: &[(&str, &str, Value)],
+) -> String {
+    let named: Vec<_> = metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
+    let mut line = Map::new();
+    line.insert(
+        "_aws".to_owned(),
+        json!({
+            "Timestamp": now.millis(),
+            "CloudWatchMetrics": [
+                { "Namespace": namespace, "Dimensions": [["function", "table"]], "Metrics": named }
+            ],
+        }),
+    );
+    line.insert("function".to_owned(), json!(function));
+    line.insert("table".to_owned(), json!(table));
+    line.extend(metrics.iter().map(|(name, _, value)| ((*name).to_owned(), value.clone())));
+    Value::Object(line).to_string()
 }

@@ -3,28 +3,20 @@
 //! Every problem is reported, not only the first, and a variable of ours that nobody reads is a problem too: it is
 //! a setting that somebody believes to be in force.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use iguazu_lake::ids::TableName;
 use iguazu_lake::retry::RetryPolicy;
-use iguazu_transform::{Catalog, Limits, Secrets};
+use iguazu_setup::contracts::{self, Text};
+use iguazu_setup::variables::{ConfigError, Reader, TABLE_EXPECTED, Variable};
+use iguazu_transform::{Catalog, Limits};
 
-use crate::contracts::{self, Text};
 use crate::driver::Settings;
-
-/// What the names of our variables begin with.
-pub(crate) const PREFIX: &str = "IGUAZU_";
-
-/// What the names of secrets begin with; the name of the secret in upper case follows.
-pub(crate) const SECRET_PREFIX: &str = "IGUAZU_SECRET_";
 
 /// The variables, with what each is for and its default. Beside them, `IGUAZU_SECRET_<NAME>` holds the secret `name`
 /// that a contract's step asks for, of at least 16 bytes.
-pub const VARIABLES: &[(&str, &str)] = &[
+pub const VARIABLES: &[Variable] = &[
     ("IGUAZU_BUCKET", "the S3 bucket of the lake (required)"),
     ("IGUAZU_LEDGER_TABLE", "the DynamoDB table of the ledger (required)"),
     ("IGUAZU_CONTRACTS", "the folder of the tables' contracts (default: the built-in contract)"),
@@ -53,53 +45,6 @@ pub struct Config {
     pub settings: Settings,
 }
 
-/// Everything that is wrong with the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    /// One line a problem: the variable, what is wrong, what is expected.
-    pub problems: Vec<String>,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the configuration has {} problem(s)", self.problems.len())?;
-        self.problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
-struct Reader<'a> {
-    variables: BTreeMap<&'a str, &'a str>,
-    problems: Vec<String>,
-}
-
-impl Reader<'_> {
-    fn required(&mut self, name: &'static str, expected: &str) -> String {
-        match self.variables.get(name) {
-            Some(value) if !value.is_empty() => (*value).to_owned(),
-            Some(_) => self.problem(name, "is empty", expected),
-            None => self.problem(name, "is not set", expected),
-        }
-    }
-
-    fn problem(&mut self, name: &str, problem: &str, expected: &str) -> String {
-        self.problems.push(format!("{name} {problem}: expected {expected}"));
-        String::new()
-    }
-
-    fn parsed<T: FromStr>(&mut self, name: &'static str, default: T, expected: &str, valid: fn(&T) -> bool) -> T {
-        let Some(text) = self.variables.get(name).copied() else { return default };
-        match text.parse().ok().filter(valid) {
-            Some(value) => value,
-            None => {
-                self.problem(name, &format!("is {text:?}"), expected);
-                default
-            }
-        }
-    }
-}
-
 impl Config {
     /// Reads the configuration from the variables of the environment. `folder` gives the contracts of a folder.
     ///
@@ -110,24 +55,15 @@ impl Config {
         fallback: &TableName,
         folder: impl FnOnce(&str) -> Result<Vec<Text>, String>,
     ) -> Result<Self, ConfigError> {
-        let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let mut reader = Reader { variables, problems: Vec::new() };
-        reader.refuse_unknown();
+        let mut reader = Reader::new(variables, VARIABLES);
         let config = Self {
             bucket: reader.required("IGUAZU_BUCKET", "the name of the lake's S3 bucket"),
             ledger_table: reader.required("IGUAZU_LEDGER_TABLE", "the name of the ledger's DynamoDB table"),
-            metrics_namespace: reader.parsed(
-                "IGUAZU_METRICS_NAMESPACE",
-                "Iguazu".to_owned(),
-                "1 to 255 of [A-Za-z0-9._/#: -], beginning with a letter or digit and not with AWS/",
-                |namespace| is_namespace(namespace),
-            ),
-            log: reader.parsed("IGUAZU_LOG", "info".to_owned(), "error, warn, info, debug or trace", |level| {
-                ["error", "warn", "info", "debug", "trace"].contains(&level.as_str())
-            }),
-            s3_path_style: reader.parsed("IGUAZU_S3_PATH_STYLE", false, "true or false", |_| true),
+            metrics_namespace: reader.metrics_namespace(),
+            log: reader.log_level(),
+            s3_path_style: reader.s3_path_style(),
             settings: Settings {
-                catalog: reader.catalog(fallback, folder),
+                catalog: catalog(&mut reader, fallback, folder),
                 output_bytes_max: reader
                     .parsed("IGUAZU_OUTPUT_MIB_MAX", 64, "1 to 1024 (MiB)", |mib| (1..=1024).contains(mib))
                     << 20,
@@ -145,69 +81,32 @@ impl Config {
     }
 }
 
-/// Whether metrics may go under this name. CloudWatch drops those under another where nobody sees it, and keeps `AWS/`
-/// for itself.
-fn is_namespace(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._/#: -".contains(&byte);
-    let begins = text.starts_with(|first: char| first.is_ascii_alphanumeric()) && !text.starts_with("AWS/");
-    begins && text.len() <= 255 && text.bytes().all(allowed)
+/// The tables of the contracts, or else that of the built-in one.
+fn catalog(
+    reader: &mut Reader<'_>,
+    fallback: &TableName,
+    folder: impl FnOnce(&str) -> Result<Vec<Text>, String>,
+) -> Arc<Catalog> {
+    let secrets = reader.secrets();
+    let table = reader.parsed("IGUAZU_TABLE", fallback.clone(), TABLE_EXPECTED, |_| true);
+    let Some(path) = reader.get("IGUAZU_CONTRACTS") else {
+        return built_in(table);
+    };
+    if reader.get("IGUAZU_TABLE").is_some() {
+        reader.problem("IGUAZU_TABLE", "is set beside IGUAZU_CONTRACTS", "one of them: contracts name their tables");
+    }
+    let compiled = folder(path).map_err(|problem| vec![problem]).and_then(|texts| contracts::compile(&texts, &secrets));
+    match compiled {
+        Ok(catalog) => Arc::new(catalog),
+        Err(problems) => {
+            reader.problems.extend(problems.into_iter().map(|problem| format!("IGUAZU_CONTRACTS: {problem}")));
+            built_in(table)
+        }
+    }
 }
 
-impl Reader<'_> {
-    /// The tables of the contracts, or else that of the built-in one.
-    fn catalog(
-        &mut self,
-        fallback: &TableName,
-        folder: impl FnOnce(&str) -> Result<Vec<Text>, String>,
-    ) -> Arc<Catalog> {
-        let secrets = self.secrets();
-        let expected = "a lower-case letter, then up to 63 of [a-z0-9_]";
-        let table = self.parsed("IGUAZU_TABLE", fallback.clone(), expected, |_| true);
-        let Some(path) = self.variables.get("IGUAZU_CONTRACTS").copied() else {
-            return self.built_in(table);
-        };
-        if self.variables.contains_key("IGUAZU_TABLE") {
-            self.problem("IGUAZU_TABLE", "is set beside IGUAZU_CONTRACTS", "one of them: contracts name their tables");
-        }
-        let compiled =
-            folder(path).map_err(|problem| vec![problem]).and_then(|texts| contracts::compile(&texts, &secrets));
-        match compiled {
-            Ok(catalog) => Arc::new(catalog),
-            Err(problems) => {
-                self.problems.extend(problems.into_iter().map(|problem| format!("IGUAZU_CONTRACTS: {problem}")));
-                self.built_in(table)
-            }
-        }
-    }
-
-    fn built_in(&mut self, table: TableName) -> Arc<Catalog> {
-        Arc::new(Catalog::built_in(table, Limits::default()))
-    }
-
-    fn secrets(&mut self) -> Secrets {
-        let mut secrets = Secrets::default();
-        for (name, value) in self.variables.clone() {
-            let Some(secret) = name.strip_prefix(SECRET_PREFIX) else { continue };
-            match secret.to_ascii_lowercase().parse() {
-                Ok(secret) => {
-                    if let Err(error) = secrets.insert(secret, value.as_bytes()) {
-                        self.problems.push(format!("{name}: {error}"));
-                    }
-                }
-                Err(error) => self.problems.push(format!("{name} does not name a secret: {error}")),
-            }
-        }
-        secrets
-    }
-
-    fn refuse_unknown(&mut self) {
-        let ours = self.variables.keys().filter(|name| name.starts_with(PREFIX) && !name.starts_with(SECRET_PREFIX));
-        let unknown = ours.filter(|name| !VARIABLES.iter().any(|(known, _)| known == *name));
-        let known: Vec<_> = VARIABLES.iter().map(|(name, _)| *name).collect();
-        let problems: Vec<_> =
-            unknown.map(|name| format!("{name} is not known: expected one of {}", known.join(", "))).collect();
-        self.problems.extend(problems);
-    }
+fn built_in(table: TableName) -> Arc<Catalog> {
+    Arc::new(Catalog::built_in(table, Limits::default()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //!   that Lambda writes; what differs from it goes to the event's types, or is salvaged record by record.
 //! - [`Ingest`]: the driver around [`iguazu_lake::commit::decide`]. It reads, writes and asks again, and decides nothing.
 //! - [`report`]: what one invocation did, and the same as CloudWatch metrics.
-//! - [`config`]: the environment, read and validated once; [`contracts`]: the tables' contracts, likewise. Without any
+//! - [`config`]: the environment, read and validated once; the tables' contracts likewise. Without any
 //!   there is one table, by the built-in contract.
 //! - `lambda`: the Lambda function itself (feature `lambda`).
 //!
@@ -12,7 +12,6 @@
 //! runs on after the handler has returned.
 
 pub mod config;
-pub mod contracts;
 mod driver;
 mod error;
 pub mod invocation;

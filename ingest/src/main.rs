@@ -6,7 +6,7 @@ fn main() -> ExitCode {
     match iguazu_ingest::lambda::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("iguazu-ingest: {}", iguazu_ingest::lambda::chain_of(&*error));
+            eprintln!("iguazu-ingest: {}", iguazu_setup::chain_of(&*error));
             ExitCode::FAILURE
         }
     }

@@ -1,6 +1,5 @@
 //! The Lambda function: clients, cold start, and the loop that hands invocations to the driver.
 
-mod environment;
 mod kinesis;
 pub mod mapping;
 
@@ -15,12 +14,13 @@ use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::host::Host;
 use iguazu_lake::ids::Timestamp;
 use iguazu_lake::keys::KeyPrefix;
+use iguazu_setup::environment::Environment;
+use iguazu_setup::{chain_of, contracts, logs};
 use iguazu_transform::Parquet;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use self::environment::Environment;
 use self::kinesis::KinesisStreams;
 use crate::config::Config;
 use crate::driver::{Handled, Ingest};
@@ -42,8 +42,10 @@ struct Function {
 /// # Errors
 /// Where the configuration is wrong or the runtime API fails.
 pub fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let Environment { mut config, function } = Environment::read(&"events".parse()?)?;
-    init_logs(&config.log);
+    let environment = Environment::read();
+    let config = Config::from_variables(&environment.variables, &"events".parse()?, contracts::read_folder);
+    let (mut config, function) = environment.with(config)?;
+    logs::init(&config.log);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let shared = aws_config::defaults(BehaviorVersion::latest()).load().await;
@@ -57,19 +59,6 @@ pub fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
         }))
         .await
     })
-}
-
-/// Logs as JSON. The level is that of our own crates. What they build on logs warnings at most: at `trace` the
-/// runtime of Lambda would log whole payloads.
-fn init_logs(level: &str) {
-    let others = if level == "error" { "error" } else { "warn" };
-    // The runtime logs each failed invocation a second time there, without its causes.
-    let filter = format!("{others},iguazu={level},lambda_runtime::layers::panic=off");
-    tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_current_span(false)
-        .init();
 }
 
 /// Logs what is in force, so that nobody has to guess it from defaults.
@@ -140,19 +129,6 @@ impl Function {
         }
         answer.map_err(Failure)
     }
-}
-
-/// An error with all its causes, for the log and for Lambda's answer.
-#[must_use]
-pub fn chain_of(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// What Lambda is told of a failed invocation.

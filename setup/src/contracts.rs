@@ -39,6 +39,21 @@ pub fn read_folder(folder: &str) -> Result<Vec<Text>, String> {
 /// # Errors
 /// With a line for each problem.
 pub fn compile(texts: &[Text], secrets: &Secrets) -> Result<Catalog, Vec<String>> {
+    let contracts = parse(texts)?;
+    Catalog::new(contracts, secrets, Limits::default()).map_err(|error| {
+        let mut text = format!("the contracts do not fit together: {error}");
+        if let Some(cause) = std::error::Error::source(&error) {
+            text = format!("{text}: {cause}");
+        }
+        vec![text]
+    })
+}
+
+/// The contracts of a deployment without what compiling them needs: for programs that read what was decoded already.
+///
+/// # Errors
+/// With a line for each problem.
+pub fn parse(texts: &[Text]) -> Result<Vec<Contract>, Vec<String>> {
     let mut problems = Vec::new();
     let mut contracts = Vec::new();
     for (file, text) in texts {
@@ -50,14 +65,5 @@ pub fn compile(texts: &[Text], secrets: &Secrets) -> Result<Catalog, Vec<String>
             }
         }
     }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    Catalog::new(contracts, secrets, Limits::default()).map_err(|error| {
-        let mut text = format!("the contracts do not fit together: {error}");
-        if let Some(cause) = std::error::Error::source(&error) {
-            text = format!("{text}: {cause}");
-        }
-        vec![text]
-    })
+    if problems.is_empty() { Ok(contracts) } else { Err(problems) }
 }

@@ -1,36 +1,31 @@
-//! The environment of the process: our own variables, and those by which Lambda makes itself known.
+//! The environment of a process: its variables, and those by which Lambda makes itself known.
 
 use std::ffi::OsString;
 
-use iguazu_lake::ids::TableName;
+use crate::variables::{ConfigError, PREFIX};
 
-use crate::config::{Config, ConfigError, PREFIX};
-use crate::contracts;
-
-/// What the environment says.
-pub(super) struct Environment {
-    /// Our configuration.
-    pub config: Config,
+/// What the environment of a Lambda function says.
+#[derive(Debug)]
+pub struct Environment {
+    /// The variables that are Unicode.
+    pub variables: Vec<(String, String)>,
     /// The function's name.
     pub function: String,
+    /// What is wrong with it.
+    problems: Vec<String>,
 }
 
 impl Environment {
     /// Reads it.
-    ///
-    /// # Errors
-    /// With every problem that was found, Lambda's variables included: its runtime would panic without them.
-    pub(super) fn read(fallback: &TableName) -> Result<Self, ConfigError> {
+    #[must_use]
+    pub fn read() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
         // Not `vars`, which panics where any variable of the process is not Unicode.
         let variables = std::env::vars_os();
-        Self::from_variables(variables, fallback)
+        Self::of(variables)
     }
 
-    fn from_variables(
-        variables: impl Iterator<Item = (OsString, OsString)>,
-        fallback: &TableName,
-    ) -> Result<Self, ConfigError> {
+    fn of(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut problems = Vec::new();
         let mut unicode = Vec::new();
         for (name, value) in variables {
@@ -51,8 +46,18 @@ impl Environment {
             problems.push("AWS_LAMBDA_FUNCTION_MEMORY_SIZE is not a number: expected the one that Lambda sets".into());
         }
         let function = lambda("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default().to_owned();
-        match Config::from_variables(&unicode, fallback, contracts::read_folder) {
-            Ok(config) if problems.is_empty() => Ok(Self { config, function }),
+        Self { variables: unicode, function, problems }
+    }
+
+    /// A configuration that was read of these variables, if nothing is wrong with either. Lambda's runtime would panic
+    /// without its own.
+    ///
+    /// # Errors
+    /// With every problem that was found.
+    pub fn with<C>(self, config: Result<C, ConfigError>) -> Result<(C, String), ConfigError> {
+        let Self { function, mut problems, .. } = self;
+        match config {
+            Ok(config) if problems.is_empty() => Ok((config, function)),
             Ok(_) => Err(ConfigError { problems }),
             Err(error) => {
                 problems.splice(0..0, error.problems);
