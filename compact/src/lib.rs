@@ -20,9 +20,12 @@ pub mod arrange;
 pub mod error;
 pub mod format;
 pub mod keep;
+pub mod parquet;
 pub mod plan;
 pub mod publish;
+pub mod rollup;
 pub mod state;
 
 pub use error::CompactError;
 pub use format::TableFormat;
+pub use parquet::ParquetTables;
