@@ -39,6 +39,7 @@ struct Intake<I> {
     /// The seeds as they are afterwards.
     seeds: Vec<crate::state::Seed>,
     seeded: u64,
+    files_taken: u64,
     raw_bytes: u64,
     rows: u64,
     oldest: Option<Timestamp>,
@@ -70,7 +71,7 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
             Some(version) => version.state.clone(),
             None => first_state(io, &self.remembered, job, epochs).await?,
         };
-        let intake = match state.seeds.first().cloned() {
+        let mut intake = match state.seeds.first().cloned() {
             Some(seed) => self.take_seed(io, job, &state, &seed).await?,
             None => self.take_rows(io, job, &state).await?,
         };
@@ -88,7 +89,7 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
         let (fresh, lost, dropped) = self.choose(io, job, &change.live, candidates, &intake.files).await?;
         let counts = Counts { came, taken, dropped, replaced: lost.values().map(|rows| rows.len() as u64).sum() };
         count(&mut state, &intake, &counts);
-        self.rewrite(io, job, &mut state, &mut change, &intake, fresh, lost).await?;
+        self.rewrite(io, job, &mut state, &mut change, &mut intake, fresh, lost).await?;
         state.join_lanes();
         state.conserved()?;
         self.commit(io, job, state, change, &intake, &counts).await
@@ -123,6 +124,7 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
             raw_bytes: plan.inputs.iter().map(|input| input.entry.bytes).sum(),
             rows: plan.inputs.iter().map(|input| input.entry.rows).sum(),
             oldest: oldest(&files),
+            files_taken: files.len() as u64,
             files,
             plan,
             more,
@@ -161,6 +163,7 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
         }
         Ok(Intake {
             seeded: files.len() as u64,
+            files_taken: files.len() as u64,
             files,
             plan: Plan { marks: state.lanes.iter().map(|lane| lane.marks.clone()).collect(), ..Plan::default() },
             seeds,
@@ -287,7 +290,7 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
         job: &Job<'_>,
         state: &mut State,
         change: &mut Change,
-        intake: &Intake<F::Input>,
+        intake: &mut Intake<F::Input>,
         fresh: Vec<Candidate>,
         lost: Lost,
     ) -> Result<(), CompactError> {
@@ -309,17 +312,20 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
             let arrangement = arrange(&sizes, rows.len() as u64, fresh_bytes, &self.settings.sizes);
             work.push((partition, files, arrangement));
         }
-        let mut inputs: Vec<&F::Input> = intake.files.iter().map(|file| &file.input).collect();
-        let reread = self.reread(io, job, &work).await?;
-        inputs.extend(reread.iter().map(|(_, input, _)| input));
+        // The keys are not needed any more, but the files are.
+        let mut inputs: Vec<F::Input> = std::mem::take(&mut intake.files).into_iter().map(|file| file.input).collect();
+        let offset = inputs.len();
+        let mut reread = Vec::new();
+        for (of, input, keys) in self.reread(io, job, &work).await? {
+            inputs.push(input);
+            reread.push((of, keys));
+        }
         let mut recipes = Vec::new();
         for (at, (partition, files, arrangement)) in work.iter().enumerate() {
             let mut part = Portion { rows: Vec::new(), whole: Vec::new() };
             let fresh = partitions.get(partition).map(Vec::as_slice).unwrap_or_default();
             part.rows.extend(fresh.iter().map(|candidate| (candidate.copy.event_time, candidate.id, candidate.at)));
-            let offset = intake.files.len();
-            for (which, (of, _, (position, keys))) in reread.iter().enumerate().filter(|(_, (of, ..))| *of == at) {
-                debug_assert_eq!(*of, at);
+            for (which, (_, (position, keys))) in reread.iter().enumerate().filter(|(_, (of, _))| *of == at) {
                 let gone = lost.get(&(partition.clone(), *position));
                 part.whole.push((offset + which) as u32);
                 part.rows.extend(
@@ -387,7 +393,7 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
         stream::iter(reads).buffered(CONCURRENT).try_collect().await
     }
 
-    fn write(&self, job: &Job<'_>, inputs: &[&F::Input], recipes: &[Recipe]) -> Result<Vec<NewFile>, CompactError> {
+    fn write(&self, job: &Job<'_>, inputs: &[F::Input], recipes: &[Recipe]) -> Result<Vec<NewFile>, CompactError> {
         let written = self.format.write(job.contract, inputs, recipes)?;
         for (file, recipe) in written.iter().zip(recipes) {
             if let Recipe::Rows(rows) = recipe
@@ -497,7 +503,7 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
         let now = self.host.now();
         let mut report = io.report();
         report.versions += 1;
-        report.files_read += intake.files.len() as u64 - intake.seeded;
+        report.files_read += intake.files_taken - intake.seeded;
         report.seeded += intake.seeded;
         report.raw_bytes += if intake.seeded == 0 { intake.raw_bytes } else { 0 };
         report.rows_taken += counts.taken.values().sum::<u64>();

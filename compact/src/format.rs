@@ -135,7 +135,7 @@ pub trait TableFormat: Send + Sync {
     fn write(
         &self,
         contract: &Arc<Contract>,
-        inputs: &[&Self::Input],
+        inputs: &[Self::Input],
         recipes: &[Recipe],
     ) -> Result<Vec<NewFile>, CompactError>;
 }

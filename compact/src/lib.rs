@@ -29,9 +29,11 @@ mod io;
 pub mod keep;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+pub mod parquet;
 pub mod plan;
 pub mod publish;
 pub mod report;
+pub mod rollup;
 mod seed;
 pub mod state;
 mod stubs;
@@ -41,4 +43,5 @@ pub mod task;
 pub use driver::{Compactor, Finished, Ran, Settings};
 pub use error::CompactError;
 pub use format::TableFormat;
+pub use parquet::ParquetTables;
 pub use report::Report;
