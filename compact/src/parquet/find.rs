@@ -16,10 +16,10 @@ use ::parquet::file::page_index::offset_index::PageLocation;
 use arrow::array::Array;
 use iguazu_lake::ids::{EventId, Timestamp};
 
+use super::foreign;
 use super::ids::{self, Directory, STRIPE_ROWS};
 use super::input::{chosen, deliveries, part, texts, times, with_views};
 use super::sparse::Sparse;
-use super::foreign;
 use crate::error::CompactError;
 use crate::format::{Held, Ranges};
 use crate::keep::Copy;
@@ -43,9 +43,10 @@ pub(super) async fn find<R: Ranges>(reader: &R, file: &LiveFile, ids: &[EventId]
     for directory in &directories {
         claims.push(claimed(directory, &parts, &within)?);
     }
-    let blocks = directories.iter().zip(&claims).flat_map(|(directory, ids)| {
-        ids.iter().map(|id| directory.blocks(id.placement())).collect::<Vec<_>>()
-    });
+    let blocks = directories
+        .iter()
+        .zip(&claims)
+        .flat_map(|(directory, ids)| ids.iter().map(|id| directory.blocks(id.placement())).collect::<Vec<_>>());
     parts.load(reader, blocks.collect()).await?;
     let mut stripes = Vec::with_capacity(directories.len());
     for (directory, ids) in directories.iter().zip(&claims) {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use iguazu_transform::contract::{Contract, SYSTEM_COLUMNS};
 
-use super::input::{Input, decoded};
 use super::foreign;
+use super::input::{Input, decoded};
 use crate::error::CompactError;
 
 /// The columns that files of these inputs have: the contract's, then the others by their names. Texts are views, which

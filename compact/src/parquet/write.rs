@@ -21,11 +21,7 @@ use crate::format::{NewFile, Recipe};
 use crate::keep::RowRef;
 use crate::rollup::Rollups;
 
-pub(super) fn write(
-    contract: &Contract,
-    inputs: &[Input],
-    recipes: &[Recipe],
-) -> Result<Vec<NewFile>, CompactError> {
+pub(super) fn write(contract: &Contract, inputs: &[Input], recipes: &[Recipe]) -> Result<Vec<NewFile>, CompactError> {
     let schema = schema::united(contract, inputs)?;
     let mut files: Vec<Option<NewFile>> = Vec::with_capacity(recipes.len());
     let mut rows: Vec<Cow<'_, [RowRef]>> = Vec::new();
@@ -209,10 +205,7 @@ impl<'r> Draft<'r> {
     }
 }
 
-fn described(
-    ids: Option<Gatherer>,
-    times: Option<(Timestamp, Timestamp)>,
-) -> Result<(Group, Sbbf), CompactError> {
+fn described(ids: Option<Gatherer>, times: Option<(Timestamp, Timestamp)>) -> Result<(Group, Sbbf), CompactError> {
     let (ids, times) = ids.zip(times).ok_or_else(|| foreign("a row group without rows"))?;
     ids.finish(times)
 }

@@ -1,6 +1,7 @@
 //! The ledger: chains of rows, written by put-if-absent and never deleted.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use super::PortError;
 use crate::ids::{AttemptId, ChainId, RowNumber};
@@ -70,3 +71,62 @@ pub trait Ledger: Send + Sync {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<ChainId>, PortError>> + Send;
 }
+
+/// A ledger that is shared is the same ledger.
+macro_rules! shared_ledger {
+    ($shared:ty) => {
+        impl<L: Ledger> Ledger for $shared {
+            fn get(
+                &self,
+                chain: &ChainId,
+                n: RowNumber,
+            ) -> impl Future<Output = Result<Option<StoredRow>, PortError>> + Send {
+                (**self).get(chain, n)
+            }
+
+            fn put_if_absent(
+                &self,
+                chain: &ChainId,
+                row: &StoredRow,
+            ) -> impl Future<Output = Result<PutRow, PortError>> + Send {
+                (**self).put_if_absent(chain, row)
+            }
+
+            fn newest(&self, chain: &ChainId) -> impl Future<Output = Result<Option<StoredRow>, PortError>> + Send {
+                (**self).newest(chain)
+            }
+
+            fn scan_after(
+                &self,
+                chain: &ChainId,
+                after: Option<RowNumber>,
+                limit: usize,
+            ) -> impl Future<Output = Result<Vec<StoredRow>, PortError>> + Send {
+                (**self).scan_after(chain, after, limit)
+            }
+
+            fn shrink(
+                &self,
+                chain: &ChainId,
+                stub: &StoredRow,
+            ) -> impl Future<Output = Result<Shrunk, PortError>> + Send {
+                (**self).shrink(chain, stub)
+            }
+
+            fn register(&self, chain: &ChainId) -> impl Future<Output = Result<(), PortError>> + Send {
+                (**self).register(chain)
+            }
+
+            fn registry(
+                &self,
+                after: Option<&ChainId>,
+                limit: usize,
+            ) -> impl Future<Output = Result<Vec<ChainId>, PortError>> + Send {
+                (**self).registry(after, limit)
+            }
+        }
+    };
+}
+
+shared_ledger!(&L);
+shared_ledger!(Arc<L>);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -89,3 +90,59 @@ pub trait Objects: Send + Sync {
     /// Deletes an object. Deleting what is not there succeeds.
     fn delete(&self, key: &ObjectKey) -> impl Future<Output = Result<(), PortError>> + Send;
 }
+
+/// A store that is shared is the same store.
+macro_rules! shared_objects {
+    ($shared:ty) => {
+        impl<O: Objects> Objects for $shared {
+            fn get(&self, key: &ObjectKey) -> impl Future<Output = Result<Option<Object>, PortError>> + Send {
+                (**self).get(key)
+            }
+
+            fn get_range(
+                &self,
+                key: &ObjectKey,
+                range: Range<u64>,
+            ) -> impl Future<Output = Result<Option<Bytes>, PortError>> + Send {
+                (**self).get_range(key, range)
+            }
+
+            fn put(&self, key: &ObjectKey, bytes: Bytes) -> impl Future<Output = Result<ETag, PortError>> + Send {
+                (**self).put(key, bytes)
+            }
+
+            fn put_if_absent(
+                &self,
+                key: &ObjectKey,
+                bytes: Bytes,
+            ) -> impl Future<Output = Result<PutIfAbsent, PortError>> + Send {
+                (**self).put_if_absent(key, bytes)
+            }
+
+            fn put_if_match(
+                &self,
+                key: &ObjectKey,
+                bytes: Bytes,
+                etag: &ETag,
+            ) -> impl Future<Output = Result<PutIfMatch, PortError>> + Send {
+                (**self).put_if_match(key, bytes, etag)
+            }
+
+            fn list(
+                &self,
+                prefix: &KeyPrefix,
+                after: Option<&ObjectKey>,
+                limit: usize,
+            ) -> impl Future<Output = Result<Vec<ObjectKey>, PortError>> + Send {
+                (**self).list(prefix, after, limit)
+            }
+
+            fn delete(&self, key: &ObjectKey) -> impl Future<Output = Result<(), PortError>> + Send {
+                (**self).delete(key)
+            }
+        }
+    };
+}
+
+shared_objects!(&O);
+shared_objects!(Arc<O>);
