@@ -67,6 +67,10 @@ bench: ## Counts the requests of a commit, for a warm and a cold container
 bench-transform: .venv-readers/installed ## Times invocations to Parquet, against serde with arrow and Python with pyarrow; builds for minutes at first
 	$(CARGO) run --quiet --locked --profile measured -p iguazu-bench --bin bench-transform
 
+.PHONY: bench-compact
+bench-compact: .venv-readers/installed ## Times compaction against DuckDB, and counts what it reads and costs; builds for minutes at first
+	$(CARGO) run --quiet --locked --profile measured -p iguazu-bench --bin bench-compact
+
 .PHONY: fuzz
 fuzz: ## Fuzzes each target with libFuzzer for FUZZ_SECONDS (default 60); needs a C++ compiler, and builds for minutes at first
 	cd tests/fuzz/libfuzzer && CARGO_TARGET_DIR=target RUSTFLAGS="$(SANCOV)" $(CARGO) build --locked --target $(HOST)

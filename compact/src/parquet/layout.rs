@@ -7,7 +7,7 @@
 
 use ::parquet::basic::{Compression, Encoding, ZstdLevel};
 use ::parquet::file::metadata::SortingColumn;
-use ::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use ::parquet::file::properties::{BloomFilterPosition, EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use arrow::datatypes::{DataType, Schema};
 
@@ -42,7 +42,8 @@ fn base() -> Result<WriterPropertiesBuilder, CompactError> {
 pub(super) fn file(schema: &Schema) -> Result<WriterProperties, CompactError> {
     let sorted = schema.index_of("event_time").ok().and_then(|column| i32::try_from(column).ok());
     let sorting = sorted.map(|column_idx| vec![SortingColumn { column_idx, descending: false, nulls_first: false }]);
-    Ok(base()?.set_sorting_columns(sorting).build())
+    // Behind the directories, so that one read has both.
+    Ok(base()?.set_sorting_columns(sorting).set_bloom_filter_position(BloomFilterPosition::End).build())
 }
 
 /// What holds for a roll-up's file.

@@ -105,6 +105,17 @@ fn envelope(event: &Event, sequence: &str, arrival: DateTime<Utc>) -> String {
 
 fn event(random: &mut Random, arrival: DateTime<Utc>) -> Event {
     let kind = kind(random);
+    let time = happened(random, arrival).to_string();
+    of_kind(random, kind, &time)
+}
+
+/// The JSON of an event that happened at a time.
+pub fn event_at(random: &mut Random, time: &str) -> String {
+    let kind = kind(random);
+    of_kind(random, kind, time).json
+}
+
+fn of_kind(random: &mut Random, kind: &Kind, time: &str) -> Event {
     let id = uuid::Builder::from_random_bytes(bytes(random)).into_uuid().hyphenated().to_string();
     let user_number = random.skewed(60_000);
     // A user keeps a country, a tier and a device, as people do.
@@ -120,7 +131,7 @@ fn event(random: &mut Random, arrival: DateTime<Utc>) -> Event {
     let mut json = String::with_capacity(700);
     // Writing into a string does not fail.
     let mut put = |text: std::fmt::Arguments<'_>| json.write_fmt(text).unwrap_or_default();
-    put(format_args!(r#"{{"id":"{id}","type":"{}","time":"{}","#, kind.name, happened(random, arrival)));
+    put(format_args!(r#"{{"id":"{id}","type":"{}","time":"{time}","#, kind.name));
     put(format_args!(r#""source":"{source}","user":{{"id":"{user}","country":"{country}","tier":"{tier}"}},"#));
     put(format_args!(r#""context":{{"ip":"{}","#, std::net::Ipv4Addr::from(0x0A00_0000 | ip as u32)));
     put(format_args!(r#""session":"{session:016x}{user_number:016x}","device":{{"os":"{os}","model":"{model}"}},"#));
