@@ -138,6 +138,7 @@ impl Rollups {
             building.group(&self.windows, &self.columns)?;
         }
         self.columns.iter_mut().for_each(|(_, coded)| coded.forget_rows());
+        self.windows.iter_mut().for_each(Windows::forget_rows);
         Ok(())
     }
 
@@ -191,7 +192,7 @@ impl Building {
 
     fn sum_up(&mut self, name: &str, array: &ArrayRef) -> Result<(), CompactError> {
         let measures = self.rollup.measures.iter().zip(&mut self.accumulators).zip(&mut self.seen);
-        for ((measure, accumulator), seen) in measures.filter(|((measure, _), _)| measure.column.as_str() == name) {
+        for ((_, accumulator), seen) in measures.filter(|((measure, _), _)| measure.column.as_str() == name) {
             let rows = self.rows.get(*seen..*seen + array.len());
             accumulator.add(rows.ok_or_else(|| foreign(format!("its column `{name}` has too many rows")))?, array)?;
             *seen += array.len();
