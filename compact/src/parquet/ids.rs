@@ -105,8 +105,8 @@ impl Gatherer {
         Ok(())
     }
 
-    /// What is said of the row group, and its Bloom filter.
-    pub(super) fn finish(mut self, times: (Timestamp, Timestamp)) -> Result<(Group, Sbbf), CompactError> {
+    /// What is said of the row group, but for its times, and its Bloom filter.
+    pub(super) fn finish(mut self) -> Result<(Group, Sbbf), CompactError> {
         self.placements.sort_unstable();
         let mut locators = Vec::with_capacity(self.placements.len() * ENTRY_BYTES);
         for &(placement, row) in &self.placements {
@@ -116,7 +116,7 @@ impl Gatherer {
         let group = Group {
             rows: self.placements.len() as u32,
             ids: self.ids.ok_or_else(|| foreign("a row group without rows"))?,
-            times,
+            times: (Timestamp::from_micros(0), Timestamp::from_micros(0)),
             firsts: self.placements.iter().step_by(BLOCK_ROWS).map(|entry| entry.0).collect(),
             locators: locators.into(),
             bloom_bytes: bloom_bytes(&self.bloom)?,

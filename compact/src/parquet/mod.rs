@@ -25,6 +25,7 @@ pub mod ids;
 mod input;
 mod layout;
 mod locate;
+mod pages;
 mod schema;
 mod sparse;
 mod write;

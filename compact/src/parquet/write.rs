@@ -15,13 +15,18 @@ use super::assemble::{Assembly, root};
 use super::gather::{Column, Segment, segments};
 use super::ids::{ENTRY_BYTES, Gatherer, Group};
 use super::input::Input;
+use super::pages::Pages;
 use super::{copy, foreign, layout, schema};
 use crate::error::CompactError;
 use crate::format::{NewFile, Recipe};
 use crate::keep::RowRef;
 use crate::rollup::Rollups;
 
-pub(super) fn write(contract: &Contract, inputs: &[Input], recipes: &[Recipe]) -> Result<Vec<NewFile>, CompactError> {
+pub(super) fn write(
+    contract: &Contract,
+    inputs: &[Input],
+    recipes: &[Recipe],
+) -> Result<Vec<NewFile>, CompactError> {
     let schema = schema::united(contract, inputs)?;
     let mut files: Vec<Option<NewFile>> = Vec::with_capacity(recipes.len());
     let mut rows: Vec<Cow<'_, [RowRef]>> = Vec::new();
@@ -57,6 +62,7 @@ fn rows_of<'r>(recipe: &'r Recipe, inputs: &[Input]) -> Result<Cow<'r, [RowRef]>
 /// A file of which some columns are written.
 struct Draft<'r> {
     groups: Vec<DraftGroup<'r>>,
+    pages: Pages,
     rollups: Rollups,
 }
 
@@ -66,6 +72,7 @@ struct DraftGroup<'r> {
     /// By the columns of the table; a nested column has several.
     chunks: Vec<Vec<ArrowColumnChunk>>,
     ids: Option<Gatherer>,
+    described: Option<(Group, Sbbf)>,
     times: Option<(Timestamp, Timestamp)>,
 }
 
@@ -112,10 +119,13 @@ fn column(
     purpose: Use,
 ) -> Result<(), CompactError> {
     let mut column = Column::new(inputs, field);
-    for Draft { groups, rollups } in drafts {
+    for Draft { groups, pages, rollups } in drafts {
         let mut writers: Option<ArrowRowGroupWriterFactory> = None;
         for (number, group) in groups.iter_mut().enumerate() {
             let mut open = None;
+            if field.name() == "event_id" && purpose != Use::Sum {
+                group.ids = Some(Gatherer::of(group.rows));
+            }
             for segment in &group.segments {
                 let array = column.gather(segment)?;
                 if purpose != Use::Write {
@@ -127,7 +137,7 @@ fn column(
                 observe(field.name(), &array, &mut group.ids, &mut group.times)?;
                 let factory = match &mut writers {
                     Some(writers) => writers,
-                    none => none.insert(factory(field, &array)?),
+                    none => none.insert(factory(field, &array, pages)?),
                 };
                 let writers = match &mut open {
                     Some(writers) => writers,
@@ -140,18 +150,21 @@ fn column(
             for writer in open.into_iter().flatten() {
                 group.chunks[at].push(writer.close()?);
             }
+            if field.name() == "event_id" && purpose != Use::Sum {
+                group.described = group.ids.take().map(Gatherer::finish).transpose()?;
+            }
         }
     }
     Ok(())
 }
 
 /// What makes the writers of a column, by what its first rows are like.
-fn factory(field: &Field, first: &ArrayRef) -> Result<ArrowRowGroupWriterFactory, CompactError> {
+fn factory(field: &Field, first: &ArrayRef, pages: &Pages) -> Result<ArrowRowGroupWriterFactory, CompactError> {
     let schema = Arc::new(Schema::new(vec![field.clone()]));
     let properties = Arc::new(layout::column(field.name(), first)?);
     // A file of this column alone, of which nothing is written: Parquet's writer takes properties from a file only.
     let file = SerializedFileWriter::new(std::io::sink(), root(&schema)?, properties)?;
-    Ok(ArrowRowGroupWriterFactory::new(&file, schema))
+    Ok(ArrowRowGroupWriterFactory::new(&file, schema).with_page_store_factory(Arc::new(pages.clone())))
 }
 
 fn observe(
@@ -185,9 +198,11 @@ impl<'r> Draft<'r> {
         let group = |segments: Vec<Segment<'r>>| {
             let rows = segments.iter().map(Segment::rows).sum();
             let chunks = schema.fields().iter().map(|_| Vec::new()).collect();
-            DraftGroup { rows, segments, chunks, ids: Some(Gatherer::of(rows)), times: None }
+            DraftGroup { rows, segments, chunks, ids: None, described: None, times: None }
         };
-        Self { groups: groups.into_iter().map(group).collect(), rollups: Rollups::new(contract, schema) }
+        let groups: Vec<_> = groups.into_iter().map(group).collect();
+        let pages = Pages::of(groups.iter().map(|group| group.rows).sum());
+        Self { groups, pages, rollups: Rollups::new(contract, schema) }
     }
 
     fn finish(self, schema: &SchemaRef) -> Result<NewFile, CompactError> {
@@ -198,14 +213,11 @@ impl<'r> Draft<'r> {
         let bytes = usize::try_from(data).unwrap_or_default() + rows * (ENTRY_BYTES + 3);
         let mut assembly = Assembly::new(root(schema)?, layout::file(schema)?, bytes)?;
         for group in self.groups {
-            let (described, bloom) = described(group.ids, group.times)?;
+            let described = group.described.zip(group.times);
+            let ((mut described, bloom), times) = described.ok_or_else(|| foreign("a row group without rows"))?;
+            described.times = times;
             assembly.append(group.chunks.into_iter().flatten().collect(), described, bloom)?;
         }
         assembly.finish(self.rollups.finish()?)
     }
-}
-
-fn described(ids: Option<Gatherer>, times: Option<(Timestamp, Timestamp)>) -> Result<(Group, Sbbf), CompactError> {
-    let (ids, times) = ids.zip(times).ok_or_else(|| foreign("a row group without rows"))?;
-    ids.finish(times)
 }

@@ -111,6 +111,10 @@ impl Windows {
         &self.codes
     }
 
+    pub(super) fn forget_rows(&mut self) {
+        self.codes = Vec::new();
+    }
+
     /// Rows come in the order of their times, so a window is looked for once; where they do not, it is only slower.
     pub(super) fn push(&mut self, times: &[i64]) {
         let mut last: Option<(i64, u32)> = None;

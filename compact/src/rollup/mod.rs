@@ -73,8 +73,8 @@ impl Rollups {
                 by.filter_map(|(name, kind)| Some(Field::new(name.as_str(), kind.ok()?, true))).collect();
             let kinds: Vec<DataType> =
                 rollup.measures.iter().filter_map(|measure| kind(&measure.column).ok()).collect();
-            // The contract has read both names as one table's.
-            let Ok(table) = format!("{}_{}", contract.table, rollup.name).parse() else { continue };
+            // The names of roll-ups and of tables have one form.
+            let Ok(table) = rollup.name.as_str().parse() else { continue };
             // A contract's roll-up names columns of the contract, which its schema has.
             if by.len() < rollup.by.len() || kinds.len() < rollup.measures.len() {
                 continue;
@@ -139,6 +139,7 @@ impl Rollups {
             building.group(&self.windows, &self.columns)?;
         }
         self.columns.iter_mut().for_each(|(_, coded)| coded.forget_rows());
+        self.windows.iter_mut().for_each(Windows::forget_rows);
         Ok(())
     }
 
@@ -192,7 +193,7 @@ impl Building {
 
     fn sum_up(&mut self, name: &str, array: &ArrayRef) -> Result<(), CompactError> {
         let measures = self.rollup.measures.iter().zip(&mut self.accumulators).zip(&mut self.seen);
-        for ((measure, accumulator), seen) in measures.filter(|((measure, _), _)| measure.column.as_str() == name) {
+        for ((_, accumulator), seen) in measures.filter(|((measure, _), _)| measure.column.as_str() == name) {
             let rows = self.rows.get(*seen..*seen + array.len());
             accumulator.add(rows.ok_or_else(|| foreign(format!("its column `{name}` has too many rows")))?, array)?;
             *seen += array.len();

@@ -62,7 +62,7 @@ pub fn result(ours: &Took, duckdb: &Took, found: &Found, input: &Input) {
     let usd = price(ours, input);
     println!(
         "RESULT bench-compact cpu_vs_duckdb={:.2} mem_vs_duckdb={:.2} wall_vs_duckdb={:.2} \
-         incremental_read_share={share:.4} usd_per_million={usd:.4}",
+         incremental_read_share={share:.4} usd_per_million={usd:.6}",
         ours.cpu_s / duckdb.cpu_s,
         ours.peak_bytes as f64 / duckdb.peak_bytes as f64,
         ours.wall_s / duckdb.wall_s

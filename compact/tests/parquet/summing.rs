@@ -1,0 +1,1 @@
+//! Roll-ups, against sums that are made the slow way.
