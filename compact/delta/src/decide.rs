@@ -1,0 +1,187 @@
+//! What a commit says: a function of the versions that are published and of what the log holds.
+//!
+//! Rules:
+//! - The log holds of a bucket exactly the files of one of its versions, which its `txn` names. It never goes back.
+//! - A bucket whose files others have taken over is closed: its `txn` is the greatest number that there is, so that a
+//!   late publisher of it finds nothing to do.
+//! - What is left of files that were live is removed in the commit that adds what replaces them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Datelike;
+use iguazu_compact::publish::VersionView;
+use iguazu_compact::state::LiveFile;
+use iguazu_lake::ids::{ChainId, TableName, Timestamp};
+use iguazu_lake::keys::version::{TablePartition, VersionObject, VersionPart};
+use iguazu_lake::keys::{KeyPrefix, ObjectKey};
+
+use crate::error::DeltaError;
+
+/// The version of a bucket that others have taken over.
+pub(crate) const CLOSED: i64 = i64::MAX;
+
+/// A file that is to be live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) partition: TablePartition,
+    pub(crate) bytes: u64,
+    pub(crate) rows: u64,
+    pub(crate) event_time: Option<(Timestamp, Timestamp)>,
+    /// When the version was committed.
+    pub(crate) at: Timestamp,
+}
+
+/// A file that the log holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) chain: ChainId,
+    pub(crate) partition: TablePartition,
+    pub(crate) bytes: i64,
+}
+
+/// What a log holds, as far as it matters here. Files by their paths below the root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Holdings {
+    pub(crate) files: BTreeMap<String, Held>,
+    pub(crate) through: BTreeMap<ChainId, i64>,
+}
+
+/// What a commit changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) add: BTreeMap<String, Target>,
+    pub(crate) remove: BTreeMap<String, Held>,
+    pub(crate) through: BTreeMap<ChainId, i64>,
+}
+
+/// What is to be published in one commit, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted<'a> {
+    views: BTreeMap<&'a ChainId, &'a VersionView>,
+    replaces: BTreeSet<&'a ChainId>,
+}
+
+impl<'a> Wanted<'a> {
+    pub(crate) fn new(
+        table: &TableName,
+        views: impl IntoIterator<Item = &'a VersionView>,
+        replaces: impl IntoIterator<Item = &'a ChainId>,
+    ) -> Result<Self, DeltaError> {
+        let misplaced = |chain: &ChainId, problem| DeltaError::Misplaced { chain: chain.clone(), problem };
+        let epoch_of = |chain: &ChainId| match chain {
+            ChainId::Bucket { table: of, epoch, .. } if of == table => Ok(*epoch),
+            _ => Err(misplaced(chain, "it is no bucket of the contract's table")),
+        };
+        let mut newest: BTreeMap<&ChainId, &VersionView> = BTreeMap::new();
+        let mut least = None;
+        for view in views {
+            let epoch = epoch_of(&view.chain)?;
+            if view.table != *table || through(view) == CLOSED {
+                return Err(misplaced(&view.chain, "its version is not one of the contract's table"));
+            }
+            least = Some(least.map_or(epoch, |least: u32| least.min(epoch)));
+            let kept = newest.entry(&view.chain).or_insert(view);
+            if kept.n < view.n {
+                *kept = view;
+            }
+        }
+        let replaces: BTreeSet<_> = replaces.into_iter().collect();
+        for chain in &replaces {
+            let epoch = epoch_of(chain)?;
+            if least.is_none_or(|least| epoch >= least) {
+                return Err(misplaced(chain, "only buckets of a later epoch can take its files over"));
+            }
+        }
+        Ok(Self { views: newest, replaces })
+    }
+
+    /// The chains whose `txn` decides.
+    pub(crate) fn chains(&self) -> impl Iterator<Item = &'a ChainId> {
+        self.views.keys().chain(&self.replaces).copied()
+    }
+
+    /// The roll-ups that its files have.
+    pub(crate) fn rollups(&self) -> BTreeSet<&'a TableName> {
+        let partitions = self.views.values().flat_map(|view| view.partitions.values());
+        let files = partitions.flat_map(|(_, files)| files);
+        files.flat_map(|file| file.rollups.iter().map(|rollup| &rollup.rollup)).collect()
+    }
+
+    /// What a log that holds this is to be told; nothing, if it knows already.
+    pub(crate) fn change(&self, root: &KeyPrefix, rollup: Option<&TableName>, held: &Holdings) -> Option<Change> {
+        let known = |chain: &ChainId| held.through.get(chain).copied();
+        let mut change = Change::default();
+        for view in self.views.values().filter(|view| known(&view.chain).is_none_or(|known| known < through(view))) {
+            change.through.insert(view.chain.clone(), through(view));
+            change.add.extend(targets(view, root, rollup));
+        }
+        for chain in self.replaces.iter().filter(|chain| known(chain) != Some(CLOSED)) {
+            change.through.insert((*chain).clone(), CLOSED);
+        }
+        if change.through.is_empty() {
+            return None;
+        }
+        for (path, file) in held.files.iter().filter(|(_, file)| change.through.contains_key(&file.chain)) {
+            if change.add.remove(path).is_none() {
+                change.remove.insert(path.clone(), file.clone());
+            }
+        }
+        Some(change)
+    }
+}
+
+/// The `txn` of a version.
+fn through(view: &VersionView) -> i64 {
+    i64::try_from(view.n.get()).unwrap_or(CLOSED)
+}
+
+/// The files of a version that a log names, by their paths.
+fn targets(view: &VersionView, root: &KeyPrefix, rollup: Option<&TableName>) -> BTreeMap<String, Target> {
+    let files =
+        view.partitions.iter().flat_map(|(partition, (_, files))| files.iter().map(move |file| (partition, file)));
+    let targets = files.filter_map(|(partition, file)| {
+        let (key, target) = match rollup {
+            None => event_file(view, partition, file),
+            Some(rollup) => rollup_file(view, partition, file, rollup)?,
+        };
+        let path = key.as_str().strip_prefix(root.as_str())?.to_owned();
+        (target.rows > 0).then_some((path, target))
+    });
+    targets.collect()
+}
+
+fn event_file(view: &VersionView, partition: &TablePartition, file: &LiveFile) -> (ObjectKey, Target) {
+    let (rows, bytes, event_time) = (file.rows, file.bytes, file.event_time);
+    let target = Target { partition: partition.clone(), bytes, rows, event_time, at: view.at };
+    (file.written.data(&view.chain, &view.table, partition), target)
+}
+
+fn rollup_file(
+    view: &VersionView,
+    partition: &TablePartition,
+    file: &LiveFile,
+    rollup: &TableName,
+) -> Option<(ObjectKey, Target)> {
+    let of = file.rollups.iter().find(|of| of.rollup == *rollup)?;
+    let target = Target { partition: partition.clone(), bytes: of.bytes, rows: of.rows, event_time: None, at: view.at };
+    Some((file.written.rollup(&view.chain, &view.table, partition, rollup), target))
+}
+
+impl Held {
+    /// A file of a log by its path, if it is one of this table that compaction has written.
+    pub(crate) fn parse(root: &KeyPrefix, path: &str, bytes: i64) -> Option<Self> {
+        let key: ObjectKey = format!("{root}{path}").parse().ok()?;
+        let VersionObject { part, chain, .. } = VersionObject::parse(&key).ok()?;
+        match part {
+            VersionPart::Data { partition, .. } | VersionPart::Rollup { partition, .. } => {
+                Some(Self { chain, partition, bytes })
+            }
+            VersionPart::State | VersionPart::Partition { .. } => None,
+        }
+    }
+}
+
+/// Whether a time is one that every reader can write as text.
+pub(crate) fn is_plain_time(time: Timestamp) -> bool {
+    time.date().is_some_and(|date| (1..=9999).contains(&date.year()))
+}
