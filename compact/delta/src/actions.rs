@@ -164,3 +164,42 @@ fn stats(target: &Target) -> Value {
     }
     stats
 }
+
+#[cfg(test)]
+mod tests {
+    use iguazu_lake::keys::version::TypeKey;
+    use iguazu_transform::contract::Contract;
+
+    use super::*;
+
+    fn of(partition_by_type: bool, partition: &TablePartition) -> Value {
+        let contract = Contract { partition_by_type, ..Contract::built_in("events".parse().unwrap()) };
+        partition_values(&Table::events(&contract).unwrap(), partition)
+    }
+
+    #[test]
+    fn a_partition_is_told_by_the_columns_that_the_table_has() {
+        let day = Partition::of(Timestamp::from_micros(1_772_841_600_000_000));
+        let typed = TablePartition { day, kind: Some(TypeKey::of("order.placed")) };
+        let march = json!({ "year": "2026", "month": "3", "day": "7" });
+        assert_eq!(of(false, &typed), march);
+        assert_eq!(of(true, &typed), json!({ "year": "2026", "month": "3", "day": "7", "type_key": "order.placed" }));
+        let mixed = TablePartition { day: Partition::Mixed, kind: Some(TypeKey::of("a")) };
+        assert_eq!(of(true, &mixed), json!({ "year": null, "month": null, "day": null, "type_key": "a" }));
+    }
+
+    #[test]
+    fn times_that_a_reader_may_not_be_able_to_read_are_left_out() {
+        let target = |first: i64, last: i64| Target {
+            partition: TablePartition { day: Partition::Mixed, kind: None },
+            bytes: 1,
+            rows: 2,
+            event_time: Some((Timestamp::from_micros(first), Timestamp::from_micros(last))),
+            at: Timestamp::EPOCH,
+        };
+        let plain = stats(&target(-1, 1));
+        assert_eq!(plain["minValues"]["event_time"], "1969-12-31T23:59:59.999999Z");
+        assert_eq!(plain["maxValues"]["event_time"], "1970-01-01T00:00:00.000001Z");
+        assert_eq!(stats(&target(0, i64::MAX)), json!({ "numRecords": 2 }));
+    }
+}

@@ -185,3 +185,132 @@ impl Held {
 pub(crate) fn is_plain_time(time: Timestamp) -> bool {
     time.date().is_some_and(|date| (1..=9999).contains(&date.year()))
 }
+
+#[cfg(test)]
+mod tests {
+    use iguazu_compact::state::Written;
+    use iguazu_lake::checksum::Sha256Sum;
+    use iguazu_lake::ids::{AttemptId, RowNumber};
+    use iguazu_lake::keys::Partition;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BUCKETS: u32 = 3;
+
+    fn table() -> TableName {
+        "orders".parse().unwrap()
+    }
+
+    fn chain(epoch: u32, bucket: u32) -> ChainId {
+        ChainId::Bucket { table: table(), epoch, bucket }
+    }
+
+    /// A version with some of the files that there were up to it: which ones is as good as random, and always the same.
+    fn view(epoch: u32, bucket: u32, n: u64) -> VersionView {
+        let mut partitions = BTreeMap::new();
+        for k in (0..=n).filter(|k| (k * 7 + n * 3 + u64::from(bucket)) % 5 < 3) {
+            let day = if k % 3 == 0 { Partition::Mixed } else { Partition::of(Timestamp::EPOCH) };
+            let partition = TablePartition { day, kind: None };
+            let file = LiveFile {
+                written: Written { n: RowNumber::new(k), attempt: AttemptId::from_u128(1), ordinal: 0 },
+                // Some have no rows, and are no business of a log's.
+                rows: k % 4,
+                bytes: 10,
+                sha256: Sha256Sum::of(b""),
+                event_time: None,
+                ids: None,
+                index: None,
+                rollups: Vec::new(),
+            };
+            partitions.entry(partition).or_insert((RowNumber::new(k), Vec::new())).1.push(file);
+        }
+        let n = RowNumber::new(n);
+        VersionView { chain: chain(epoch, bucket), table: table(), n, at: Timestamp::EPOCH, partitions }
+    }
+
+    /// Commits what is wanted, if it is news, and checks what every commit keeps to.
+    fn commit(held: &mut Holdings, views: &[VersionView], replaces: &[ChainId]) -> bool {
+        let (root, wanted) = (KeyPrefix::data(&table()), Wanted::new(&table(), views, replaces).unwrap());
+        let Some(change) = wanted.change(&root, None, held) else { return false };
+        for (path, file) in &change.remove {
+            assert_eq!(held.files.remove(path).as_ref(), Some(file), "what is removed was there");
+        }
+        for (path, target) in &change.add {
+            assert!(target.rows > 0);
+            let file = Held::parse(&root, path, 10).unwrap();
+            assert!(held.files.insert(path.clone(), file).is_none(), "what is added was not there");
+        }
+        for (chain, through) in change.through {
+            assert!(held.through.insert(chain, through).is_none_or(|before| before < through), "nothing goes back");
+        }
+        assert_eq!(wanted.change(&root, None, held), None, "what is known is not told again");
+        true
+    }
+
+    fn held_by(views: impl IntoIterator<Item = VersionView>) -> BTreeSet<String> {
+        let root = KeyPrefix::data(&table());
+        views.into_iter().flat_map(|view| targets(&view, &root, None).into_keys()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_order_a_log_holds_the_newest_versions_that_it_was_told(
+            told in prop::collection::vec((0..BUCKETS, 0_u64..30), 0..40),
+        ) {
+            let (mut held, mut newest) = (Holdings::default(), BTreeMap::new());
+            for (bucket, n) in told {
+                let news = newest.get(&bucket).is_none_or(|newest| *newest < n);
+                prop_assert_eq!(commit(&mut held, &[view(0, bucket, n)], &[]), news);
+                if news {
+                    newest.insert(bucket, n);
+                }
+                let expected = held_by(newest.iter().map(|(bucket, n)| view(0, *bucket, *n)));
+                prop_assert_eq!(held.files.keys().cloned().collect::<BTreeSet<_>>(), expected);
+            }
+        }
+
+        #[test]
+        fn after_a_takeover_nothing_of_the_epoch_before_comes_back(
+            before in prop::collection::vec((0..BUCKETS, 0_u64..30), 0..10),
+            ends in prop::collection::vec(0_u64..30, BUCKETS as usize * 2),
+            after in prop::collection::vec((0..2_u32, 0..BUCKETS, 0_u64..30), 0..20),
+        ) {
+            let mut held = Holdings::default();
+            for (bucket, n) in before {
+                commit(&mut held, &[view(0, bucket, n)], &[]);
+            }
+            let mut newest: BTreeMap<u32, u64> = (0_u32..).zip(ends).collect();
+            let views: Vec<_> = newest.iter().map(|(bucket, n)| view(1, *bucket, *n)).collect();
+            let replaces: Vec<_> = (0..BUCKETS).map(|bucket| chain(0, bucket)).collect();
+            prop_assert!(commit(&mut held, &views, &replaces));
+            for (epoch, bucket, n) in after {
+                if commit(&mut held, &[view(epoch, bucket, n)], &[]) {
+                    prop_assert_eq!(epoch, 1);
+                    newest.insert(bucket, n);
+                }
+                let expected = held_by(newest.iter().map(|(bucket, n)| view(1, *bucket, *n)));
+                prop_assert_eq!(held.files.keys().cloned().collect::<BTreeSet<_>>(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_versions_of_a_bucket_the_newer_one_is_published() {
+        let mut held = Holdings::default();
+        assert!(commit(&mut held, &[view(0, 0, 9), view(0, 0, 4)], &[]));
+        assert_eq!(held.files.into_keys().collect::<BTreeSet<_>>(), held_by([view(0, 0, 9)]));
+    }
+
+    #[test]
+    fn only_what_compaction_names_so_is_a_file_of_ours() {
+        let root = KeyPrefix::data(&table());
+        let name = "bucket.orders.0.1.000000000007.00000000000000000000000000000abc.00000.parquet";
+        let held = Held::parse(&root, &format!("year=2026/month=11/day=21/{name}"), 5).unwrap();
+        assert_eq!((held.chain, held.bytes), (chain(0, 1), 5));
+        assert!(Held::parse(&root, &format!("mixed/type_key=a.b/{name}"), 5).is_some());
+        for path in [name, "part-00000.parquet", "../mixed/x", &format!("mixed/{}", name.replace("orders", "others"))] {
+            assert_eq!(Held::parse(&root, path, 5), None, "{path}");
+        }
+    }
+}

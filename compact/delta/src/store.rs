@@ -290,3 +290,110 @@ impl<O: Objects + 'static> MultipartUpload for Gathered<O> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use iguazu_lake::adapters::memory::MemoryObjects;
+    use object_store::{ObjectStoreExt, UpdateVersion};
+
+    use super::*;
+
+    fn store() -> PortStore<MemoryObjects> {
+        PortStore::new(Arc::new(MemoryObjects::default()))
+    }
+
+    fn at(path: &str) -> Path {
+        Path::parse(path).unwrap()
+    }
+
+    async fn bytes(store: &PortStore<MemoryObjects>, path: &str) -> Bytes {
+        store.get(&at(path)).await.unwrap().bytes().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_must_be_new_is_created_once() {
+        let (store, path) = (store(), at("a/_delta_log/00000000000000000000.json"));
+        store.put_opts(&path, "one".into(), PutMode::Create.into()).await.unwrap();
+        let again = store.put_opts(&path, "two".into(), PutMode::Create.into()).await;
+        assert!(matches!(again, Err(Error::AlreadyExists { .. })));
+        assert_eq!(bytes(&store, path.as_ref()).await, "one");
+    }
+
+    #[tokio::test]
+    async fn what_is_replaced_is_what_was_read() {
+        let (store, path) = (store(), at("a/b"));
+        let first = store.put(&path, "one".into()).await.unwrap();
+        let version = UpdateVersion { e_tag: first.e_tag, version: None };
+        store.put_opts(&path, "two".into(), PutMode::Update(version.clone()).into()).await.unwrap();
+        let late = store.put_opts(&path, "three".into(), PutMode::Update(version).into()).await;
+        assert!(matches!(late, Err(Error::Precondition { .. })));
+        let blind = PutMode::Update(UpdateVersion { e_tag: None, version: None });
+        assert!(store.put_opts(&path, "four".into(), blind.into()).await.is_err());
+        assert_eq!(bytes(&store, "a/b").await, "two");
+    }
+
+    #[tokio::test]
+    async fn ranges_are_of_what_there_is() {
+        for path in ["a/b", "a/_delta_log/00000000000000000010.checkpoint.parquet"] {
+            let (store, path) = (store(), at(path));
+            store.put(&path, "0123456789".into()).await.unwrap();
+            assert_eq!(store.get_range(&path, 2..5).await.unwrap(), "234");
+            assert_eq!(store.get_range(&path, 8..50).await.unwrap(), "89");
+            assert_eq!(store.get_ranges(&path, &[0..2, 9..10]).await.unwrap(), ["01", "9"]);
+            assert!(store.get_range(&path, 10..12).await.is_err());
+            let suffix = GetOptions { range: Some(GetRange::Suffix(3)), ..GetOptions::default() };
+            assert_eq!(store.get_opts(&path, suffix).await.unwrap().bytes().await.unwrap(), "789");
+            assert_eq!(store.head(&path).await.unwrap().size, 10);
+        }
+        assert!(matches!(store().get(&at("a/b")).await, Err(Error::NotFound { .. })));
+        assert!(matches!(store().head(&at("a/b")).await, Err(Error::NotFound { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_listing_is_in_order_and_longer_than_a_page() {
+        let store = store();
+        let keys: Vec<_> = (0..PAGE_KEYS * 2 + 7).map(|at| format!("a/b/{at:05}")).collect();
+        for path in keys.iter().map(String::as_str).chain(["a/b/c/d", "a/bb/x", "a/b0"]) {
+            store.put(&at(path), "x".into()).await.unwrap();
+        }
+        let listed =
+            |metas: Vec<ObjectMeta>| metas.into_iter().map(|meta| meta.location.to_string()).collect::<Vec<_>>();
+        let (folder, offset) = (at("a/b"), at("a/b/00990"));
+        let mut expected = keys.clone();
+        expected.push("a/b/c/d".to_owned());
+        assert_eq!(listed(store.list(Some(&folder)).try_collect().await.unwrap()), expected);
+        let after = listed(store.list_with_offset(Some(&folder), &offset).try_collect().await.unwrap());
+        assert_eq!(after, expected[991..]);
+
+        let top = store.list_with_delimiter(Some(&at("a"))).await.unwrap();
+        assert_eq!(top.common_prefixes, [at("a/b"), at("a/bb")]);
+        assert_eq!(listed(top.objects), ["a/b0"]);
+        assert_eq!(store.list_with_delimiter(None).await.unwrap().common_prefixes, [at("a")]);
+    }
+
+    #[tokio::test]
+    async fn a_put_in_parts_is_seen_whole_or_not_at_all() {
+        let store = store();
+        let mut upload = store.put_multipart(&at("a/b")).await.unwrap();
+        upload.put_part("one, ".into()).await.unwrap();
+        upload.put_part("two".into()).await.unwrap();
+        assert!(store.get(&at("a/b")).await.is_err());
+        upload.complete().await.unwrap();
+        assert_eq!(bytes(&store, "a/b").await, "one, two");
+        let mut upload = store.put_multipart(&at("a/c")).await.unwrap();
+        upload.put_part("one".into()).await.unwrap();
+        upload.abort().await.unwrap();
+        assert!(store.get(&at("a/c")).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_deleted_copied_or_taken_outside_of_the_keys_of_a_lake() {
+        let store = store();
+        store.put(&at("a/b"), "x".into()).await.unwrap();
+        assert!(matches!(store.delete(&at("a/b")).await, Err(Error::NotSupported { .. })));
+        assert!(matches!(store.copy(&at("a/b"), &at("a/c")).await, Err(Error::NotSupported { .. })));
+        assert!(store.rename(&at("a/b"), &at("a/c")).await.is_err());
+        assert!(store.put(&at("a/b c"), "x".into()).await.is_err());
+        assert_eq!(bytes(&store, "a/b").await, "x");
+    }
+}
