@@ -38,6 +38,12 @@ test-readers: .venv-readers/installed ## Writes a column of every type, and read
 	$(CARGO) run --quiet --locked -p iguazu-transform --example every_type -- target/every_type
 	.venv-readers/bin/python tests/readers/read_back.py target/every_type target/every_type/expected.ndjson
 
+.PHONY: test-readers-delta
+test-readers-delta: .venv-readers/installed ## Publishes a table to Delta logs, and reads it back by delta-rs, DuckDB and Polars; builds for minutes at first
+	rm -rf target/published
+	$(CARGO) run --quiet --locked -p iguazu-delta --example published -- target/published
+	.venv-readers/bin/python tests/readers/read_delta.py target/published
+
 .PHONY: test-spark
 test-spark: .venv-spark/installed ## The same by Spark too; needs Java 17 and installs 500 MB, so it is no part of `make test`
 	$(CARGO) run --quiet --locked -p iguazu-transform --example every_type -- target/every_type

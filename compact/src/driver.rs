@@ -256,6 +256,13 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
             return Ok(());
         }
         let mut views = Vec::new();
+        let mut replaces = Vec::new();
+        for number in 0..job.epoch.number {
+            let epochs = Epochs { ledger: io.ledger, host: io.host, retry: io.retry, deadline: io.deadline };
+            if let Some(before) = epochs.get(job.table, number).await? {
+                replaces.extend((0..before.buckets).map(|bucket| before.chain(job.table, bucket)));
+            }
+        }
         for (bucket, entry) in current.versions(job.epoch.number) {
             let chain = job.epoch.chain(job.table, bucket);
             if bucket == job.bucket {
@@ -265,7 +272,7 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
                 views.push(other.view(&chain, job.table));
             }
         }
-        self.publisher.publish(job.contract, job.epoch, &views).await
+        self.publisher.publish(job.contract, &views, &replaces, io.deadline).await
     }
 }
 

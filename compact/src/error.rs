@@ -88,6 +88,12 @@ pub enum CompactError {
         /// The object.
         key: ObjectKey,
     },
+    /// Another publisher, such as that of the Delta log, could not go on.
+    #[error("a version could not be published further; the next run tries again")]
+    Further {
+        /// What it says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The time is up.
     #[error("stopped at {now}, before the deadline {deadline}; the next run goes on from the last version")]
     Deadline {

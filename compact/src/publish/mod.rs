@@ -15,7 +15,6 @@ use iguazu_lake::keys::version::TablePartition;
 
 use iguazu_transform::contract::Contract;
 
-use crate::epoch::Epoch;
 use crate::error::CompactError;
 use crate::state::LiveFile;
 
@@ -48,14 +47,15 @@ pub trait Publisher: Send + Sync {
     /// Whether it does anything; where not, what it would need is not read.
     const PUBLISHES: bool;
 
-    /// Makes the newest of what is known and `views` visible. In the first epoch there is one view, of one bucket; in
-    /// a later one there is a view of each bucket, and the files of all earlier epochs give way to them at once. Repeating
-    /// it, and calling it late, changes nothing.
+    /// Makes `views` visible, of one bucket or of several. `replaces` are the buckets of all earlier epochs: their files
+    /// give way to those of the views at once, which are then of all buckets. Repeating it, and calling it late, changes
+    /// nothing.
     fn publish(
         &self,
         contract: &Arc<Contract>,
-        epoch: Epoch,
         views: &[VersionView],
+        replaces: &[ChainId],
+        deadline: Timestamp,
     ) -> impl Future<Output = Result<(), CompactError>> + Send;
 }
 
@@ -63,7 +63,13 @@ pub trait Publisher: Send + Sync {
 impl Publisher for () {
     const PUBLISHES: bool = false;
 
-    async fn publish(&self, _: &Arc<Contract>, _: Epoch, _: &[VersionView]) -> Result<(), CompactError> {
+    async fn publish(
+        &self,
+        _: &Arc<Contract>,
+        _: &[VersionView],
+        _: &[ChainId],
+        _: Timestamp,
+    ) -> Result<(), CompactError> {
         Ok(())
     }
 }

@@ -13,11 +13,13 @@
 //! deliveries/quarantine/<partition>/<chain of a shard>
 //! deliveries/published/<chain of a shard>.json
 //! deliveries/consumed/<chain of a shard>.json
+//! data/<table>/_delta_log/<version of the log>.json
+//! rollups/<table>/<rollup>/_delta_log/<version of the log>.json
 //! ```
 //!
 //! The first four are immutable and named for the version and the attempt that wrote them, like every object of a
-//! commit. The others are replaced, one by one and conditionally; they decide nothing and can be made again at any
-//! time. A `<partition>` is the day of event time, and the type of event where a table is partitioned by it:
+//! commit. The next five are replaced, one by one and conditionally; they decide nothing and can be made again at any
+//! time. The last two are the commits of Delta logs, each put once and for all. A `<partition>` is the day of event time, and the type of event where a table is partitioned by it:
 //! `year=2026/month=11/day=21/type_key=order.placed`.
 
 use std::fmt;
@@ -347,6 +349,24 @@ impl KeyPrefix {
         Self(format!("data/{table}/").into())
     }
 
+    /// The folder of a roll-up's files, which is also the root of its Delta log.
+    #[must_use]
+    pub fn rollup(table: &TableName, rollup: &TableName) -> Self {
+        Self(format!("rollups/{table}/{rollup}/").into())
+    }
+
+    /// The folder of the Delta log below this root.
+    #[must_use]
+    pub fn delta_log(&self) -> Self {
+        Self(format!("{self}_delta_log/").into())
+    }
+
+    /// The commit `version` of the Delta log below this root.
+    #[must_use]
+    pub fn delta_commit(&self, version: u64) -> ObjectKey {
+        ObjectKey(format!("{self}_delta_log/{version:020}.json").into())
+    }
+
     /// What a table publishes.
     #[must_use]
     pub fn published(table: &TableName) -> Self {
@@ -394,6 +414,21 @@ mod tests {
             {
                 prop_assert_eq!(object.key(), key);
             }
+        }
+    }
+
+    #[test]
+    fn a_delta_log_lies_beside_the_files_that_it_names() {
+        let (table, rollup) = ("events".parse().unwrap(), "hourly".parse().unwrap());
+        for (root, commit) in [
+            (KeyPrefix::data(&table), "data/events/_delta_log/00000000000000000007.json"),
+            (KeyPrefix::rollup(&table, &rollup), "rollups/events/hourly/_delta_log/00000000000000000007.json"),
+        ] {
+            let key = root.delta_commit(7);
+            assert_eq!(key.as_str(), commit);
+            assert_eq!(commit.parse(), Ok(key.clone()));
+            assert!(key.as_str().starts_with(root.delta_log().as_str()));
+            assert!(VersionObject::parse(&key).is_err());
         }
     }
 

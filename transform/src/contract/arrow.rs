@@ -1,15 +1,21 @@
-//! The Arrow schema of a table's files.
+//! The Arrow schema of a table's files, and of those of its roll-ups.
 //!
 //! Rules:
 //! - First the system columns, then [`REST_COLUMN`] where it is kept, then the contract's columns in their order.
 //! - A column holds nulls unless each event has a value for it: it is required, has a default or is a constant.
 //! - What is in a list or a struct may always be null.
+//! - A roll-up has the start of the window, its groups, the count, its measures, and the sums that it cannot show. Groups
+//!   and measures may always be null: a measure is where no event has a value, and where its sum is not in range.
 
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
-use super::{Column, ColumnType, Contract, REST_COLUMN, SYSTEM_COLUMNS, Source, UnknownFields};
+use super::types::DECIMAL_DIGITS_MAX;
+use super::{
+    Column, ColumnType, Contract, Measure, MeasureKind, Name, REST_COLUMN, ROLLUP_COLUMNS, Rollup, SYSTEM_COLUMNS,
+    Source, UnknownFields,
+};
 
 /// What Parquet calls the elements of a list.
 const ELEMENT: &str = "element";
@@ -67,6 +73,45 @@ impl Contract {
         let own = |column: &Column| Field::new(column.name.as_str(), data_type(&column.kind), column.nullable());
         Arc::new(Schema::new(system.chain(self.columns.iter().map(own)).collect::<Vec<_>>()))
     }
+
+    /// The columns of the files of one of its roll-ups. A group or measure of a column that the contract does not have
+    /// is left out; the reader of contracts lets none pass.
+    #[must_use]
+    pub fn rollup_schema(&self, rollup: &Rollup) -> SchemaRef {
+        let [window_start, count, overflowed] = ROLLUP_COLUMNS;
+        let column = |name: &Name, kind: ColumnType| Field::new(name.as_str(), data_type(&kind), true);
+        let groups = rollup.by.iter().filter_map(|name| Some(column(name, self.kind_of(name)?)));
+        let measures = rollup
+            .measures
+            .iter()
+            .filter_map(|measure| Some(column(&measure.name, measure.column_type(&self.kind_of(&measure.column)?))));
+        let mut fields = vec![Field::new(window_start, utc_micros(), false)];
+        fields.extend(groups);
+        fields.push(Field::new(count, DataType::Int64, false));
+        fields.extend(measures);
+        fields.push(Field::new(overflowed, DataType::Utf8, true));
+        Arc::new(Schema::new(fields))
+    }
+
+    /// The type of a column of the contract, or of a system column.
+    fn kind_of(&self, name: &Name) -> Option<ColumnType> {
+        let own = self.columns.iter().find(|column| column.name == *name).map(|column| column.kind.clone());
+        own.or_else(|| SYSTEM_COLUMNS.contains(&name.as_str()).then(|| system_kind(name.as_str())))
+    }
+}
+
+impl Measure {
+    /// Its type in the roll-up, by the type of the column that it is made of: a sum has all the digits that there are.
+    #[must_use]
+    pub fn column_type(&self, of: &ColumnType) -> ColumnType {
+        match (self.kind, of) {
+            (MeasureKind::Sum, ColumnType::Decimal { scale, .. }) => {
+                ColumnType::Decimal { precision: DECIMAL_DIGITS_MAX, scale: *scale }
+            }
+            (MeasureKind::Sum, _) => ColumnType::Decimal { precision: DECIMAL_DIGITS_MAX, scale: 0 },
+            (MeasureKind::Min | MeasureKind::Max, kind) => kind.clone(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -92,5 +137,63 @@ mod tests {
         ];
         assert_eq!(found, expected);
         assert!(schema.fields().iter().all(|field| !field.is_nullable()));
+    }
+
+    #[test]
+    fn a_roll_up_has_its_window_its_groups_the_count_its_measures_and_what_it_cannot_show() {
+        let contract = Contract::parse(
+            "orders.toml",
+            r#"
+            table = "orders"
+            version = 1
+            types = ["*"]
+
+            [envelope]
+            id = "/id"
+            type = "/type"
+            time = "/time"
+
+            [[column]]
+            name = "country"
+            path = "/country"
+            type = "string"
+
+            [[column]]
+            name = "amount"
+            path = "/amount"
+            type = "decimal(18,2)"
+
+            [[column]]
+            name = "items"
+            path = "/items"
+            type = "int32"
+
+            [[rollup]]
+            name = "hourly"
+            window = "hour"
+            by = ["event_type", "country"]
+            sum = ["amount", "items"]
+            max = ["items"]
+            "#,
+        )
+        .unwrap();
+        let schema = contract.rollup_schema(&contract.rollups[0]);
+        let found: Vec<_> = schema
+            .fields()
+            .iter()
+            .map(|field| (field.name().as_str(), field.data_type(), field.is_nullable()))
+            .collect();
+        let (text, sum) = (&DataType::Utf8, DataType::Decimal128(38, 2));
+        let expected = [
+            ("window_start", &utc_micros(), false),
+            ("event_type", text, true),
+            ("country", text, true),
+            ("count", &DataType::Int64, false),
+            ("sum_amount", &sum, true),
+            ("sum_items", &DataType::Decimal128(38, 0), true),
+            ("max_items", &DataType::Int32, true),
+            ("overflowed", text, true),
+        ];
+        assert_eq!(found, expected);
     }
 }

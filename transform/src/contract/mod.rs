@@ -53,8 +53,9 @@ pub const PARTITION_COLUMNS: [&str; 3] = ["year", "month", "day"];
 /// The name under which a table is also partitioned by the type of event. Not `event_type`, which is a column.
 pub const TYPE_PARTITION: &str = "type_key";
 
-/// The columns that every roll-up has beside its groups and measures.
-pub const ROLLUP_COLUMNS: [&str; 2] = ["window_start", "count"];
+/// The columns that every roll-up has beside its groups and measures. The last is about sums that have too many digits
+/// to be shown.
+pub const ROLLUP_COLUMNS: [&str; 3] = ["window_start", "count", "overflowed"];
 
 /// A table's contract.
 #[derive(Clone, Debug, PartialEq, Eq)]

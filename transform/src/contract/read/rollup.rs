@@ -5,7 +5,9 @@ use toml::de::DeValue;
 
 use super::super::problem::{Complaint, listed, quoted};
 use super::super::words::{MEASURES, WINDOWS};
-use super::super::{ColumnType, Measure, MeasureKind, Name, ROLLUP_COLUMNS, Rollup, Window};
+use super::super::{
+    ColumnType, Measure, MeasureKind, Name, PARTITION_COLUMNS, ROLLUP_COLUMNS, Rollup, TYPE_PARTITION, Window,
+};
 use super::column::Declared;
 use super::node::{Node, Reader, Table};
 
@@ -126,7 +128,10 @@ fn read_measures(
     };
     for (name, node) in named {
         if let Some(measure) = measure(reader, name, &node, kind, columns) {
-            let taken = ROLLUP_COLUMNS.contains(&measure.name.as_str())
+            let name = measure.name.as_str();
+            let taken = ROLLUP_COLUMNS.contains(&name)
+                || PARTITION_COLUMNS.contains(&name)
+                || name == TYPE_PARTITION
                 || by.contains(&measure.name)
                 || measures.iter().any(|other| other.name == measure.name);
             if taken {
