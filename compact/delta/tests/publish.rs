@@ -232,6 +232,17 @@ async fn no_try_begins_after_the_deadline() {
 }
 
 #[tokio::test]
+async fn a_publication_may_move_between_threads() {
+    fn moves<T: Send>(it: T) -> T {
+        it
+    }
+    let objects = Arc::new(MemoryObjects::default());
+    let (host, contract, views) = (Still::default(), contract(), [version(&*objects, 0, 0, 0).await]);
+    let wanted = Publication { views: &views, replaces: &[] };
+    moves(publish(&objects, &host, NEVER, &contract, wanted)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_new_epoch_takes_over_in_one_commit_and_for_good() {
     let objects = Arc::new(MemoryObjects::default());
     let old = [version(&*objects, 0, 0, 3).await, version(&*objects, 0, 1, 2).await];
