@@ -14,6 +14,7 @@ mod groups;
 pub mod map_sum;
 mod measure;
 
+
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, Schema, TimestampMicrosecondType};
 use iguazu_lake::ids::TableName;
@@ -24,6 +25,7 @@ use crate::format::NewRollup;
 
 use self::groups::{Coded, Pairs, Windows};
 use self::measure::Accumulator;
+pub use self::measure::Wide;
 
 /// The column that names the sums which are too large.
 pub const OVERFLOWED: &str = "overflowed";

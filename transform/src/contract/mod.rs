@@ -54,7 +54,7 @@ pub const PARTITION_COLUMNS: [&str; 3] = ["year", "month", "day"];
 pub const TYPE_PARTITION: &str = "type_key";
 
 /// The columns that every roll-up has beside its groups and measures.
-pub const ROLLUP_COLUMNS: [&str; 2] = ["window_start", "count"];
+pub const ROLLUP_COLUMNS: [&str; 3] = ["window_start", "count", "overflowed"];
 
 /// A table's contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
