@@ -40,7 +40,12 @@ impl Assembly {
     }
 
     /// Appends a row group.
-    pub(super) fn append(&mut self, chunks: Vec<ArrowColumnChunk>, group: Group, bloom: Sbbf) -> Result<(), CompactError> {
+    pub(super) fn append(
+        &mut self,
+        chunks: Vec<ArrowColumnChunk>,
+        group: Group,
+        bloom: Sbbf,
+    ) -> Result<(), CompactError> {
         let mut bloom = Some(bloom);
         let mut row_group = self.writer.next_row_group()?;
         for mut chunk in chunks {

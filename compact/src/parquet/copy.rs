@@ -53,13 +53,7 @@ pub(super) fn copied(
     Ok(Some(assembly.finish(rollups.finish()?)?))
 }
 
-fn append(
-    assembly: &mut Assembly,
-    input: &Input,
-    at: usize,
-    group: Group,
-    bloom: Sbbf,
-) -> Result<(), CompactError> {
+fn append(assembly: &mut Assembly, input: &Input, at: usize, group: Group, bloom: Sbbf) -> Result<(), CompactError> {
     let metadata = input.metadata();
     let row_group = metadata.row_group(at);
     let mut bloom = Some(bloom);

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use iguazu_transform::contract::{Contract, SYSTEM_COLUMNS};
 
-use super::input::{Input, decoded};
 use super::foreign;
+use super::input::{Input, decoded};
 use crate::error::CompactError;
 
 /// The columns that files of these inputs have: the contract's, then the others by their names. Texts are views, which
 /// is what they are decoded to; Parquet makes no difference.
 pub(super) fn united(contract: &Contract, inputs: &[Input]) -> Result<SchemaRef, CompactError> {
     let own = contract.arrow_schema();
-    let mut fields: Vec<Field> = own.fields().iter().map(|field| in_table(field)).collect();
+    let mut fields: Vec<Field> = own.fields().iter().map(in_table).collect();
     let mut others: BTreeMap<&str, Field> = BTreeMap::new();
     for input in inputs {
         for field in input.schema().fields() {

@@ -187,7 +187,8 @@ impl Coded {
             DataType::Timestamp(TimeUnit::Microsecond, _) => whole!(TimestampMicrosecondType),
             DataType::Decimal128(..) => whole!(Decimal128Type),
             DataType::Float64 => {
-                let values = array.as_primitive_opt::<Float64Type>().ok_or_else(|| foreign("a column changes its type"))?;
+                let values =
+                    array.as_primitive_opt::<Float64Type>().ok_or_else(|| foreign("a column changes its type"))?;
                 // Zero has two spellings, and is one group.
                 self.all(array, &mut fresh, |row| (values.values()[row] + 0.0).to_le_bytes());
             }

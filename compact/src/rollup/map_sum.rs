@@ -166,17 +166,17 @@ impl Sums {
                 (Measured::Overflowed, _) => {}
                 (_, Measured::Overflowed) => *known = Measured::Overflowed,
                 (Measured::Sum(sum), Measured::Sum(Some(more))) => sum.get_or_insert_default().add_wide(*more),
-                (Measured::Least(least), Measured::Least(Some(more))) => {
-                    if least.as_ref().is_none_or(|least| more < least) {
-                        *least = Some(more.clone());
-                    }
+                (Measured::Least(least), Measured::Least(Some(more)))
+                    if least.as_ref().is_none_or(|least| more < least) =>
+                {
+                    *least = Some(more.clone());
                 }
-                (Measured::Greatest(greatest), Measured::Greatest(Some(more))) => {
-                    if greatest.as_ref().is_none_or(|greatest| more > greatest) {
-                        *greatest = Some(more.clone());
-                    }
+                (Measured::Greatest(greatest), Measured::Greatest(Some(more)))
+                    if greatest.as_ref().is_none_or(|greatest| more > greatest) =>
+                {
+                    *greatest = Some(more.clone());
                 }
-                // Nothing adds nothing, and a roll-up's measures are of one kind each.
+                // Nothing adds nothing, a worse value is not taken, and a roll-up's measures are of one kind each.
                 _ => {}
             }
         }
@@ -255,8 +255,8 @@ mod tests {
             let (a, b, c) = (known(&a), known(&b), known(&c));
             prop_assert_eq!(merged(&a, &b), merged(&b, &a));
             prop_assert_eq!(merged(&merged(&a, &b), &c), merged(&a, &merged(&b, &c)));
-            prop_assert_eq!(merged(&a, &a), a.clone());
             prop_assert_eq!(merged(&merged(&a, &b), &a), merged(&a, &b));
+            prop_assert_eq!(merged(&a, &a), a);
         }
 
         #[test]

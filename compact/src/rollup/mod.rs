@@ -14,7 +14,6 @@ mod groups;
 pub mod map_sum;
 mod measure;
 
-
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, Schema, TimestampMicrosecondType};
 use iguazu_lake::ids::TableName;
@@ -71,7 +70,8 @@ impl Rollups {
         for rollup in &contract.rollups {
             let kind = |name: &Name| schema.field_with_name(name.as_str()).map(Field::data_type).cloned();
             let by = rollup.by.iter().map(|name| (name, kind(name)));
-            let by: Vec<Field> = by.filter_map(|(name, kind)| Some(Field::new(name.as_str(), kind.ok()?, true))).collect();
+            let by: Vec<Field> =
+                by.filter_map(|(name, kind)| Some(Field::new(name.as_str(), kind.ok()?, true))).collect();
             let kinds: Vec<DataType> =
                 rollup.measures.iter().filter_map(|measure| kind(&measure.column).ok()).collect();
             // The contract has read both names as one table's.
@@ -223,7 +223,9 @@ fn window_start(width: Window, micros: i64) -> i64 {
         Window::Month => {
             let first = DateTime::from_timestamp_micros(micros).and_then(|time| time.date_naive().with_day(1));
             // No calendar has a month for it: then its day stands for it.
-            first.and_then(|day| day.and_hms_opt(0, 0, 0)).map_or_else(|| floor(24 * HOUR), |time| time.and_utc().timestamp_micros())
+            first
+                .and_then(|day| day.and_hms_opt(0, 0, 0))
+                .map_or_else(|| floor(24 * HOUR), |time| time.and_utc().timestamp_micros())
         }
     }
 }

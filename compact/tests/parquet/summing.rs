@@ -94,8 +94,7 @@ fn written(seed: u64, rows: &[usize], files: usize) -> Vec<NewFile> {
     let raws: Vec<_> = rows.iter().map(|&rows| raw(&contract, rows, &mut draws)).collect();
     let inputs = open(&contract, &raws);
     let rows = by_time(&contract, &inputs);
-    let recipes: Vec<_> =
-        rows.chunks(rows.len().div_ceil(files)).map(|rows| Recipe::Rows(rows.to_vec())).collect();
+    let recipes: Vec<_> = rows.chunks(rows.len().div_ceil(files)).map(|rows| Recipe::Rows(rows.to_vec())).collect();
     ParquetTables.write(&contract, &inputs, &recipes).unwrap()
 }
 
@@ -149,8 +148,9 @@ fn a_sum_that_its_column_cannot_hold_is_null_and_named() {
     let rollup = read(&file.rollups[0].bytes);
     let (events, row) = (read(&file.bytes), 0);
     let values = events.column_by_name("big").unwrap();
-    let fits = (0..events.num_rows()).filter_map(|row| number(values, row)).map(|value| value >> 64).sum::<i128>().abs()
-        < (10_i128.pow(38) >> 64);
+    let fits =
+        (0..events.num_rows()).filter_map(|row| number(values, row)).map(|value| value >> 64).sum::<i128>().abs()
+            < (10_i128.pow(38) >> 64);
     assert!(!fits, "another seed is needed");
     assert_eq!(rollup.num_rows(), 1);
     assert_eq!(cell(&rollup, "sum_big", row), None);

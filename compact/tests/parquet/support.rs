@@ -100,7 +100,9 @@ fn value(kind: &ColumnType, draws: &mut Draws) -> String {
         }
         ColumnType::Boolean => (draws.below(2) == 0).to_string(),
         ColumnType::Date => format!("\"20{:02}-0{}-1{}\"", draws.below(90) + 10, draws.below(9) + 1, draws.below(9)),
-        ColumnType::Timestamp => format!("\"2026-11-2{}T1{}:30:00.{}5Z\"", draws.below(9), draws.below(9), draws.below(9)),
+        ColumnType::Timestamp => {
+            format!("\"2026-11-2{}T1{}:30:00.{}5Z\"", draws.below(9), draws.below(9), draws.below(9))
+        }
         ColumnType::List(kind) => list(kind, draws),
         ColumnType::Struct(fields) => {
             let members: Vec<_> =
@@ -157,9 +159,7 @@ pub fn by_time(contract: &Arc<Contract>, inputs: &[Input]) -> Vec<RowRef> {
     let mut rows = Vec::new();
     for (input, number) in inputs.iter().zip(0..) {
         let keys = ParquetTables.keys(contract, input).unwrap();
-        rows.extend(
-            keys.rows.iter().zip(0..).map(|(key, row)| (key.copy.event_time, RowRef { input: number, row })),
-        );
+        rows.extend(keys.rows.iter().zip(0..).map(|(key, row)| (key.copy.event_time, RowRef { input: number, row })));
     }
     rows.sort_unstable();
     rows.into_iter().map(|row| row.1).collect()

@@ -149,9 +149,17 @@ mod tests {
             Ok("bucket.events.0.7".into())
         );
         assert_eq!("epochs.events".parse::<ChainId>().map(|chain| chain.to_string()), Ok("epochs.events".into()));
-        for text in
-            ["bucket.events.00.7", "bucket.events.+1.7", "bucket.events.7", "shard.a.1", "queue.a.1.b", "", "shard", "epochs.", "epochs.a.b"]
-        {
+        for text in [
+            "bucket.events.00.7",
+            "bucket.events.+1.7",
+            "bucket.events.7",
+            "shard.a.1",
+            "queue.a.1.b",
+            "",
+            "shard",
+            "epochs.",
+            "epochs.a.b",
+        ] {
             assert!(text.parse::<ChainId>().is_err(), "{text:?}");
         }
     }
