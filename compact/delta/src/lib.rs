@@ -29,6 +29,6 @@ mod schema;
 mod store;
 
 pub use error::DeltaError;
-pub use publisher::DeltaPublisher;
 pub use publish::{Outcome, Publication, Published, publish};
+pub use publisher::DeltaPublisher;
 pub use store::PortStore;

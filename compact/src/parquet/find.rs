@@ -6,6 +6,7 @@
 //! 4. The pages of these rows, of the few columns that a [`Held`] is made of. The ids in them decide.
 
 use std::collections::BTreeMap;
+use std::iter::once;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ use crate::state::LiveFile;
 
 const COLUMNS: [&str; 7] = ["event_id", "event_time", "arrival_time", "stream", "shard", "sequence", "sub"];
 
-/// An id that a row group may hold, and in which of its stripes.
+/// Ids that a row group may hold, by the stripes that would hold them.
 type Claims = BTreeMap<usize, Vec<EventId>>;
 
 pub(super) async fn find<R: Ranges>(reader: &R, file: &LiveFile, ids: &[EventId]) -> Result<Vec<Held>, CompactError> {
@@ -37,7 +38,7 @@ pub(super) async fn find<R: Ranges>(reader: &R, file: &LiveFile, ids: &[EventId]
         return if within.is_empty() { Ok(Vec::new()) } else { Err(foreign("a live file that has no index of ids")) };
     };
     let mut parts = Sparse::new(file.bytes);
-    parts.load(reader, vec![from..to]).await?;
+    parts.load(reader, once(from..to)).await?;
     let directories = ids::decode(&parts.range(from..to)?)?;
     let mut claims = Vec::with_capacity(directories.len());
     for directory in &directories {
@@ -47,7 +48,7 @@ pub(super) async fn find<R: Ranges>(reader: &R, file: &LiveFile, ids: &[EventId]
         .iter()
         .zip(&claims)
         .flat_map(|(directory, ids)| ids.iter().map(|id| directory.blocks(id.placement())).collect::<Vec<_>>());
-    parts.load(reader, blocks.collect()).await?;
+    parts.load(reader, blocks.collect::<Vec<_>>()).await?;
     let mut stripes = Vec::with_capacity(directories.len());
     for (directory, ids) in directories.iter().zip(&claims) {
         stripes.push(located(directory, &parts, ids)?);
@@ -55,7 +56,7 @@ pub(super) async fn find<R: Ranges>(reader: &R, file: &LiveFile, ids: &[EventId]
     if stripes.iter().all(Claims::is_empty) {
         return Ok(Vec::new());
     }
-    parts.load(reader, vec![to..file.bytes]).await?;
+    parts.load(reader, once(to..file.bytes)).await?;
     let metadata = ParquetMetaDataReader::new()
         .with_column_index_policy(PageIndexPolicy::Skip)
         .with_offset_index_policy(PageIndexPolicy::Required)
@@ -139,7 +140,6 @@ fn confirmed(parts: &Sparse, metadata: ParquetMetaData, stripes: &[Claims]) -> R
     Ok(held)
 }
 
-#[expect(clippy::too_many_arguments, reason = "what is known of one row group")]
 fn in_group(
     parts: &Sparse,
     reader: &ArrowReaderMetadata,

@@ -14,7 +14,7 @@ use crate::error::CompactError;
 /// is what they are decoded to; Parquet makes no difference.
 pub(super) fn united(contract: &Contract, inputs: &[Input]) -> Result<SchemaRef, CompactError> {
     let own = contract.arrow_schema();
-    let mut fields: Vec<Field> = own.fields().iter().map(|field| in_table(field)).collect();
+    let mut fields: Vec<Field> = own.fields().iter().map(in_table).collect();
     let mut others: BTreeMap<&str, Field> = BTreeMap::new();
     for input in inputs {
         for field in input.schema().fields() {

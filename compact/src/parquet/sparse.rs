@@ -31,8 +31,12 @@ impl Sparse {
     }
 
     /// Reads ranges, neighbours together.
-    pub(super) async fn load<R: Ranges>(&mut self, reader: &R, ranges: Vec<Range<u64>>) -> Result<(), CompactError> {
-        let reads = coalesced(ranges).into_iter().map(|range| async move {
+    pub(super) async fn load<R: Ranges>(
+        &mut self,
+        reader: &R,
+        ranges: impl IntoIterator<Item = Range<u64>>,
+    ) -> Result<(), CompactError> {
+        let reads = coalesced(ranges.into_iter().collect()).into_iter().map(|range| async move {
             let bytes = reader.read(range.clone()).await?;
             Ok::<_, CompactError>((range.start, bytes))
         });

@@ -22,11 +22,7 @@ use crate::format::{NewFile, Recipe};
 use crate::keep::RowRef;
 use crate::rollup::Rollups;
 
-pub(super) fn write(
-    contract: &Contract,
-    inputs: &[Input],
-    recipes: &[Recipe],
-) -> Result<Vec<NewFile>, CompactError> {
+pub(super) fn write(contract: &Contract, inputs: &[Input], recipes: &[Recipe]) -> Result<Vec<NewFile>, CompactError> {
     let schema = schema::united(contract, inputs)?;
     let mut files: Vec<Option<NewFile>> = Vec::with_capacity(recipes.len());
     let mut rows: Vec<Cow<'_, [RowRef]>> = Vec::new();

@@ -24,6 +24,7 @@ use crate::format::NewRollup;
 
 use self::groups::{Coded, Pairs, Windows};
 use self::measure::Accumulator;
+pub use self::measure::Wide;
 
 /// The column that names the sums which are too large.
 pub const OVERFLOWED: &str = "overflowed";

@@ -1,8 +1,8 @@
 //! What is written is what was read, whatever way it goes, and what is found is what is there.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod finding;
-mod support;
 mod summing;
+mod support;
 mod writing;

@@ -77,7 +77,7 @@ fn value(kind: &ColumnType, draws: &mut Draws) -> String {
     if draws.below(5) == 0 {
         return "null".to_owned();
     }
-    let mut list = |kind: &ColumnType, draws: &mut Draws| {
+    let list = |kind: &ColumnType, draws: &mut Draws| {
         let values: Vec<_> = (0..draws.below(4)).map(|_| value(kind, draws)).collect();
         format!("[{}]", values.join(","))
     };
@@ -95,11 +95,14 @@ fn value(kind: &ColumnType, draws: &mut Draws) -> String {
             let (whole, behind) = (usize::from(precision - scale), usize::from(*scale));
             let sign = if draws.below(2) == 0 { "-" } else { "" };
             let (a, b) = (&digits[38 - whole - behind..38 - behind], &digits[38 - behind..]);
-            format!("{sign}{}.{b}", a.trim_start_matches('0').parse::<u128>().unwrap_or(0))
+            let point = if behind > 0 { "." } else { "" };
+            format!("{sign}{}{point}{b}", a.trim_start_matches('0').parse::<u128>().unwrap_or(0))
         }
         ColumnType::Boolean => (draws.below(2) == 0).to_string(),
         ColumnType::Date => format!("\"20{:02}-0{}-1{}\"", draws.below(90) + 10, draws.below(9) + 1, draws.below(9)),
-        ColumnType::Timestamp => format!("\"2026-11-2{}T1{}:30:00.{}5Z\"", draws.below(9), draws.below(9), draws.below(9)),
+        ColumnType::Timestamp => {
+            format!("\"2026-11-2{}T1{}:30:00.{}5Z\"", draws.below(9), draws.below(9), draws.below(9))
+        }
         ColumnType::List(kind) => list(kind, draws),
         ColumnType::Struct(fields) => {
             let members: Vec<_> =
@@ -156,9 +159,7 @@ pub fn by_time(contract: &Arc<Contract>, inputs: &[Input]) -> Vec<RowRef> {
     let mut rows = Vec::new();
     for (input, number) in inputs.iter().zip(0..) {
         let keys = ParquetTables.keys(contract, input).unwrap();
-        rows.extend(
-            keys.rows.iter().zip(0..).map(|(key, row)| (key.copy.event_time, RowRef { input: number, row })),
-        );
+        rows.extend(keys.rows.iter().zip(0..).map(|(key, row)| (key.copy.event_time, RowRef { input: number, row })));
     }
     rows.sort_unstable();
     rows.into_iter().map(|row| row.1).collect()

@@ -19,8 +19,7 @@ fn expected(files: &[Bytes], rows: &[RowRef], column: &str) -> ArrayRef {
     for batch in &batches {
         begins.push(begins[begins.len() - 1] + batch.num_rows());
     }
-    let columns: Vec<&dyn Array> =
-        batches.iter().map(|batch| batch.column_by_name(column).unwrap().as_ref()).collect();
+    let columns: Vec<&dyn Array> = batches.iter().map(|batch| batch.column_by_name(column).unwrap().as_ref()).collect();
     let places: UInt32Array = rows.iter().map(|row| Some(begins[row.input as usize] as u32 + row.row)).collect();
     take(&concat(&columns).unwrap(), &places, None).unwrap()
 }

@@ -94,7 +94,7 @@ impl Contract {
     }
 
     /// The type of a column of the contract, or of a system column.
-    fn kind_of(&self, name: &Name) -> Option<ColumnType> {
+    pub(super) fn kind_of(&self, name: &Name) -> Option<ColumnType> {
         let own = self.columns.iter().find(|column| column.name == *name).map(|column| column.kind.clone());
         own.or_else(|| SYSTEM_COLUMNS.contains(&name.as_str()).then(|| system_kind(name.as_str())))
     }

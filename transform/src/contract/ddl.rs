@@ -1,25 +1,30 @@
 //! What Athena and Glue are told of a table: statements, each to be run by itself.
 //!
-//! - `tables/<table>`: every event once. Its partitions' folders hold manifests that name the Parquet files.
-//! - `raw/<table>`: every delivery. Its partitions' folders hold the Parquet files themselves, so that this table, for
-//!   inspection, also shows files whose commit failed until they are swept, and not those under `mixed/`.
-//! - A view of the first for people: when, what, the contract's columns, then where an event came from.
+//! - `<table>`: every event once.
+//! - `<table>_raw`: every delivery that was committed, but for those of batches with more dates than a commit gives files
+//!   of their own.
+//! - `<table>_<roll-up>_parts`: what a roll-up says of each file of events, and `<table>_<roll-up>`: a view that adds it up.
+//! - `<table>_view`: a view of the events for people: when, what, the contract's columns, then where an event came from.
+//! - `quarantine`: what was delivered and is no valid event, of all tables.
 //!
 //! Rules:
+//! - The partitions' folders hold manifests that name the Parquet files, so that no query sees a file that is not
+//!   committed, and each partition of each bucket is seen as one version of it.
 //! - Partitions are projected from the table's properties, so that none is ever registered.
+//! - Events and roll-ups are those of one epoch, in which the number of buckets is one and the same. A change of that
+//!   number is seen when the statements of the next epoch are run.
 //! - Names are quoted, comments are single-quoted with backslash escapes, as Hive's grammar has it, and no longer than
 //!   Glue keeps them.
 //! - Where every type of event is a plain name, the partitions by type are listed; otherwise a query has to name the
 //!   type of event that it wants, because Athena cannot guess what folders there are.
-//!
-//! Deliberately absent: the roll-ups' tables, whose layout is the business of compaction.
 
 use std::fmt::{self, Write};
 use std::ops::RangeInclusive;
 
 use super::arrow::system_kind;
 use super::{
-    Column, ColumnType, Contract, PARTITION_COLUMNS, REST_COLUMN, SYSTEM_COLUMNS, TYPE_PARTITION, UnknownFields,
+    Column, ColumnType, Contract, MeasureKind, PARTITION_COLUMNS, REST_COLUMN, ROLLUP_COLUMNS, Rollup, SYSTEM_COLUMNS,
+    TYPE_PARTITION, UnknownFields,
 };
 
 /// Where the lake is, for the statements.
@@ -28,6 +33,7 @@ pub struct LakeLocation {
     database: String,
     root: String,
     years: RangeInclusive<u16>,
+    epoch: u32,
 }
 
 /// What cannot be the location of a lake.
@@ -64,7 +70,13 @@ impl LakeLocation {
         if years.is_empty() || *years.start() == 0 || *years.end() > 9999 {
             return Err(LocationError::Years);
         }
-        Ok(Self { database: database.to_owned(), root: root.to_owned(), years })
+        Ok(Self { database: database.to_owned(), root: root.to_owned(), years, epoch: 0 })
+    }
+
+    /// The same lake, with the events and roll-ups of this epoch.
+    #[must_use]
+    pub fn at_epoch(self, epoch: u32) -> Self {
+        Self { epoch, ..self }
     }
 }
 
@@ -77,11 +89,14 @@ pub struct Ddl {
     pub raw: String,
     /// The view for people.
     pub view: String,
+    /// The table of each roll-up's parts, and the view that adds them up.
+    pub rollups: Vec<(String, String)>,
 }
 
 impl fmt::Display for Ddl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{};\n\n{};\n\n{};\n", self.table, self.raw, self.view)
+        write!(f, "{};\n\n{};\n\n{};\n", self.table, self.raw, self.view)?;
+        self.rollups.iter().try_for_each(|(parts, view)| write!(f, "\n{parts};\n\n{view};\n"))
     }
 }
 
@@ -89,12 +104,28 @@ impl Contract {
     /// The statements that make the table known to Athena.
     #[must_use]
     pub fn ddl(&self, lake: &LakeLocation) -> Ddl {
-        let mut ddl = Ddl { table: String::new(), raw: String::new(), view: String::new() };
+        let mut ddl = Ddl { table: String::new(), raw: String::new(), view: String::new(), rollups: Vec::new() };
         // Writing to a string does not fail.
         let _ = table(&mut ddl.table, self, lake);
         let _ = raw(&mut ddl.raw, self, lake);
         let _ = view(&mut ddl.view, self, lake);
+        for rollup in &self.rollups {
+            let (mut parts, mut sums) = (String::new(), String::new());
+            let _ = rollup_parts(&mut parts, self, rollup, lake);
+            let _ = rollup_view(&mut sums, self, rollup, lake);
+            ddl.rollups.push((parts, sums));
+        }
         ddl
+    }
+}
+
+impl LakeLocation {
+    /// The statement that makes the quarantine of all tables known to Athena.
+    #[must_use]
+    pub fn quarantine(&self) -> String {
+        let mut out = String::new();
+        let _ = quarantine(&mut out, self);
+        out
     }
 }
 
@@ -150,23 +181,32 @@ pub(super) fn system_comment(name: &str) -> &'static str {
     }
 }
 
-fn columns(out: &mut String, it: &Contract) -> fmt::Result {
-    let line = |name: &str, kind: &str, comment: &str| {
-        let comment =
-            if comment.is_empty() { String::new() } else { format!(" COMMENT {}", quoted(comment, COMMENT_CHARS_MAX)) };
-        format!("  `{name}` {kind}{comment}")
-    };
+fn line(name: &str, kind: &str, comment: &str) -> String {
+    let comment =
+        if comment.is_empty() { String::new() } else { format!(" COMMENT {}", quoted(comment, COMMENT_CHARS_MAX)) };
+    format!("  `{name}` {kind}{comment}")
+}
+
+fn columns(it: &Contract) -> Vec<String> {
     let rest = (it.unknown_fields == UnknownFields::Keep).then_some(REST_COLUMN);
     let system = |name| line(name, &hive_type(&system_kind(name)), system_comment(name));
     let system = SYSTEM_COLUMNS.into_iter().chain(rest).map(system);
     let own = it.columns.iter().map(|column| line(column.name.as_str(), &hive_type(&column.kind), &column.description));
-    write!(out, "{}", system.chain(own).collect::<Vec<_>>().join(",\n"))
+    system.chain(own).collect()
 }
 
-fn head(out: &mut String, it: &Contract, lake: &LakeLocation, name: &str, comment: &str) -> fmt::Result {
+fn head(out: &mut String, lake: &LakeLocation, name: &str, columns: &[String], comment: &str) -> fmt::Result {
     writeln!(out, "CREATE EXTERNAL TABLE IF NOT EXISTS `{}`.`{name}` (", lake.database)?;
-    columns(out, it)?;
+    write!(out, "{}", columns.join(",\n"))?;
     writeln!(out, "\n)\nCOMMENT {}", quoted(comment, TABLE_COMMENT_CHARS_MAX))
+}
+
+/// Where the manifests are.
+fn manifests(out: &mut String, lake: &LakeLocation, folder: &str) -> fmt::Result {
+    out.write_str("ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'\n")?;
+    out.write_str("STORED AS INPUTFORMAT 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'\n")?;
+    out.write_str("OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'\n")?;
+    writeln!(out, "LOCATION '{}{folder}/'", lake.root)
 }
 
 /// The clause of the partition columns.
@@ -177,8 +217,17 @@ fn partitions(out: &mut String, by_type: bool) -> fmt::Result {
 }
 
 /// The properties that partitions are projected from.
-fn properties(out: &mut String, it: &Contract, lake: &LakeLocation, folder: &str, by_type: bool) -> fmt::Result {
-    writeln!(out, "TBLPROPERTIES (\n  'iguazu.contract_version' = '{}',", it.version)?;
+fn properties(
+    out: &mut String,
+    it: Option<&Contract>,
+    lake: &LakeLocation,
+    folder: &str,
+    by_type: bool,
+) -> fmt::Result {
+    writeln!(out, "TBLPROPERTIES (")?;
+    if let Some(it) = it {
+        writeln!(out, "  'iguazu.contract_version' = '{}',", it.version)?;
+    }
     writeln!(out, "  'projection.enabled' = 'true',")?;
     let years = format!("{:04},{:04}", lake.years.start(), lake.years.end());
     for (name, range, digits) in [
@@ -190,7 +239,7 @@ fn properties(out: &mut String, it: &Contract, lake: &LakeLocation, folder: &str
         writeln!(out, "  'projection.{name}.digits' = '{digits}',")?;
     }
     if by_type {
-        match listed_types(it) {
+        match it.and_then(listed_types) {
             Some(types) => {
                 writeln!(out, "  'projection.{TYPE_PARTITION}.type' = 'enum',")?;
                 writeln!(out, "  'projection.{TYPE_PARTITION}.values' = '{types}',")?;
@@ -213,23 +262,92 @@ fn listed_types(it: &Contract) -> Option<String> {
 }
 
 fn table(out: &mut String, it: &Contract, lake: &LakeLocation) -> fmt::Result {
-    head(out, it, lake, &it.table.to_string(), &it.description)?;
+    head(out, lake, &it.table.to_string(), &columns(it), &it.description)?;
     partitions(out, it.partition_by_type)?;
-    out.write_str("ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'\n")?;
-    out.write_str("STORED AS INPUTFORMAT 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'\n")?;
-    out.write_str("OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'\n")?;
-    let folder = format!("/tables/{}", it.table);
-    writeln!(out, "LOCATION '{}{folder}/'", lake.root)?;
-    properties(out, it, lake, &folder, it.partition_by_type)
+    let folder = format!("/tables/{}/events/epoch={}", it.table, lake.epoch);
+    manifests(out, lake, &folder)?;
+    properties(out, Some(it), lake, &folder, it.partition_by_type)
 }
 
 fn raw(out: &mut String, it: &Contract, lake: &LakeLocation) -> fmt::Result {
     let comment = format!("Deliveries to {}: an event is here as often as it was delivered", it.table);
-    head(out, it, lake, &format!("{}_raw", it.table), &comment)?;
+    head(out, lake, &format!("{}_raw", it.table), &columns(it), &comment)?;
     partitions(out, false)?;
-    let folder = format!("/raw/{}", it.table);
-    writeln!(out, "STORED AS PARQUET\nLOCATION '{}{folder}/'", lake.root)?;
-    properties(out, it, lake, &folder, false)
+    let folder = format!("/tables/{}/raw", it.table);
+    manifests(out, lake, &folder)?;
+    properties(out, Some(it), lake, &folder, false)
+}
+
+fn quarantine(out: &mut String, lake: &LakeLocation) -> fmt::Result {
+    let columns = [
+        ("reason", "string", "The code of why it is here"),
+        ("detail", "string", "What is wrong, and how to mend it"),
+        ("arrival_time", "timestamp", "When its record arrived, UTC"),
+        ("stream", "string", "The stream that delivered it, and when that was created"),
+        ("shard", "string", "The shard of the stream"),
+        ("sequence", "string", "The sequence number of its record"),
+        ("sub", "int", "Which event of its record, from 0"),
+        ("contract_version", "int", "The version of the contract that judged it"),
+        ("payload", "binary", "Its bytes as they were delivered"),
+        ("contract", "string", "The table whose contract judged it"),
+        ("path", "string", "Where in it the problem is"),
+        ("found", "string", "What kind of value was found there"),
+    ];
+    let columns: Vec<_> = columns.iter().map(|(name, kind, comment)| line(name, kind, comment)).collect();
+    head(out, lake, "quarantine", &columns, "What was delivered and is no valid event, by the day of its arrival")?;
+    partitions(out, false)?;
+    manifests(out, lake, "/deliveries/quarantine")?;
+    properties(out, None, lake, "/deliveries/quarantine", false)
+}
+
+fn rollup_parts(out: &mut String, it: &Contract, rollup: &Rollup, lake: &LakeLocation) -> fmt::Result {
+    let [window_start, count, overflowed] = ROLLUP_COLUMNS;
+    let kind = |name: &super::Name| it.kind_of(name).map_or_else(String::new, |kind| hive_type(&kind));
+    let mut columns = vec![line(window_start, "timestamp", "When the window begins, UTC")];
+    columns.extend(rollup.by.iter().map(|name| line(name.as_str(), &kind(name), "")));
+    columns.push(line(count, "bigint", "How many events"));
+    columns.extend(rollup.measures.iter().map(|measure| {
+        let kind = it.kind_of(&measure.column).map(|kind| hive_type(&measure.column_type(&kind)));
+        line(measure.name.as_str(), &kind.unwrap_or_default(), "")
+    }));
+    columns.push(line(overflowed, "string", "Sums that have more than 38 digits and are null"));
+    let name = format!("{}_{}_parts", it.table, rollup.name);
+    head(out, lake, &name, &columns, &format!("Parts of {}_{}, one for each file of events", it.table, rollup.name))?;
+    partitions(out, it.partition_by_type)?;
+    let folder = format!("/tables/{}/rollups/{}/epoch={}", it.table, rollup.name, lake.epoch);
+    manifests(out, lake, &folder)?;
+    properties(out, Some(it), lake, &folder, it.partition_by_type)
+}
+
+/// The sums of all parts. A sum of which a part is too large for its column is null as a whole, rather than wrong.
+fn rollup_view(out: &mut String, it: &Contract, rollup: &Rollup, lake: &LakeLocation) -> fmt::Result {
+    let [window_start, count, overflowed] = ROLLUP_COLUMNS;
+    let groups: Vec<_> = std::iter::once(window_start)
+        .chain(rollup.by.iter().map(super::Name::as_str))
+        .map(|name| format!("\"{name}\""))
+        .collect();
+    let mut names: Vec<_> = groups.iter().map(|name| format!("  {name}")).collect();
+    names.push(format!("  sum(\"{count}\") AS \"{count}\""));
+    for measure in &rollup.measures {
+        let name = &measure.name;
+        names.push(match measure.kind {
+            MeasureKind::Sum => format!(
+                "  CASE WHEN count_if(contains(split(\"{overflowed}\", ','), '{name}')) = 0 THEN sum(\"{name}\") END AS \"{name}\""
+            ),
+            MeasureKind::Min => format!("  min(\"{name}\") AS \"{name}\""),
+            MeasureKind::Max => format!("  max(\"{name}\") AS \"{name}\""),
+        });
+    }
+    writeln!(out, "CREATE OR REPLACE VIEW \"{}\".\"{}_{}\" AS", lake.database, it.table, rollup.name)?;
+    write!(
+        out,
+        "SELECT\n{}\nFROM \"{}\".\"{}_{}_parts\"\nGROUP BY {}",
+        names.join(",\n"),
+        lake.database,
+        it.table,
+        rollup.name,
+        groups.join(", ")
+    )
 }
 
 /// In a view, names are quoted as SQL has it.

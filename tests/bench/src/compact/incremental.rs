@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use iguazu_compact::ParquetTables;
 use iguazu_compact::error::CompactError;
 use iguazu_compact::format::{Held, Ranges, TableFormat as _};
 use iguazu_compact::state::{LiveFile, Written};
-use iguazu_compact::ParquetTables;
 use iguazu_lake::checksum::Sha256Sum;
 use iguazu_lake::ids::{AttemptId, EventId, RowNumber};
 use iguazu_transform::Contract;

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use iguazu_compact::ParquetTables;
 use iguazu_compact::arrange::Sizes;
 use iguazu_compact::format::{NewFile, Recipe, TableFormat as _};
 use iguazu_compact::keep::{self, Candidate, RowRef};
-use iguazu_compact::ParquetTables;
 use iguazu_transform::Contract;
 
 use crate::Failure;
@@ -43,7 +43,8 @@ pub fn run(raw: &Path, out: &Path) -> Result<(), Failure> {
 /// Where it cannot be read.
 pub fn paths(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let paths = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, Failure>>()?;
-    let mut paths: Vec<_> = paths.into_iter().filter(|path| path.extension().is_some_and(|end| end == "parquet")).collect();
+    let mut paths: Vec<_> =
+        paths.into_iter().filter(|path| path.extension().is_some_and(|end| end == "parquet")).collect();
     paths.sort_unstable();
     Ok(paths)
 }

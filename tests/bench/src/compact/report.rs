@@ -32,7 +32,10 @@ pub fn input(input: &Input) {
 /// Both sides.
 pub fn sides(ours: &Took, duckdb: &Took, checked: &Checked) {
     println!("both wrote {} rows of {} events, and {} groups of sums", checked.rows, checked.distinct, checked.groups);
-    println!("\n{:<10} {:>9} {:>9} {:>10} {:>12} {:>14}", "", "wall s", "CPU s", "peak MB", "output MB", "µs CPU/event");
+    println!(
+        "\n{:<10} {:>9} {:>9} {:>10} {:>12} {:>14}",
+        "", "wall s", "CPU s", "peak MB", "output MB", "µs CPU/event"
+    );
     for (name, took) in [("iguazu", ours), ("DuckDB", duckdb)] {
         println!(
             "{name:<10} {:>9.2} {:>9.2} {:>10.0} {:>12.1} {:>14.2}",
