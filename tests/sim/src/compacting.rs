@@ -13,7 +13,7 @@ use crate::checks::Violation;
 use crate::counters::Event;
 use crate::draw::{Actor, Draws};
 use crate::payloads::TABLES;
-use crate::scene::{AFTER_DAYS, DAY, QUIET_FROM, SECOND};
+use crate::scene::{AFTER_DAYS, QUIET_FROM, SECOND};
 use crate::world::{Happening, Work, World};
 
 /// Where the lake is, as manifests have it.
@@ -252,7 +252,7 @@ impl World {
 
     /// A deadline for work in peace.
     pub(crate) fn deadline_in_peace(&self) -> Timestamp {
-        self.timestamp(self.now() + DAY / 16)
+        self.timestamp(self.now() + RUN_TIMEOUT)
     }
 }
 

@@ -65,6 +65,17 @@ impl World {
             .collect()
     }
 
+    /// The row of a shard's chain before which every table has taken all: such rows can be shrunk.
+    pub(crate) fn consumed(&self, chain: &ChainId) -> u64 {
+        if self.scene.compaction.is_none() {
+            return u64::MAX;
+        }
+        let marks = TABLES.iter().flat_map(|contract| self.newest_versions(&contract.table)).flat_map(|(.., version)| {
+            version.state.lanes.iter().map(|lane| lane.marks.get(chain).map_or(0, |mark| mark.n)).collect::<Vec<_>>()
+        });
+        marks.min().unwrap_or(u64::MAX)
+    }
+
     fn check_table(&self, contract: &Contract) -> Result<(), (InvariantId, String)> {
         let table = &contract.table;
         let raw: Vec<&Line> = self.tables.raw.iter().filter(|row| row.table == *table).map(|row| &row.line).collect();

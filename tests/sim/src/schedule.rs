@@ -107,6 +107,7 @@ pub fn run(seed: u64, allowed: Allowed, with_timeline: bool) -> Outcome {
 
 impl Schedule {
     fn run_to_the_end(mut self) {
+        // What sleeps for days wakes up later still: all that the checks at rest do comes before.
         self.run_until(AFTER_DAYS);
         self.check_at_rest();
         let days = self.shared.lock().scene.days;
@@ -251,13 +252,18 @@ impl Schedule {
             }),
             Work::Shrink => {
                 let is_shard = |chain: &&ChainId| matches!(chain, ChainId::Shard { .. });
-                let chains: Vec<_> = self.shared.lock().chains.keys().filter(is_shard).cloned().collect();
+                let chains: Vec<_> = {
+                    let world = self.shared.lock();
+                    let shards = world.chains.keys().filter(is_shard);
+                    shards.map(|chain| (chain.clone(), world.consumed(chain))).collect()
+                };
                 Box::pin(async move {
                     let deadline = self_deadline(&host);
-                    for chain in chains {
+                    for (chain, end) in chains {
                         let policy = RetryPolicy::default();
+                        let consumed = |row: &commit::Row| row.n.get() < end;
                         // Whether it gets through does not matter: it is repeated by whoever comes next.
-                        let _shrunk = commit::shrink_consumed(&ports, &host, &policy, deadline, &chain, |_| true).await;
+                        let _shrunk = commit::shrink_consumed(&ports, &host, &policy, deadline, &chain, consumed).await;
                     }
                     Ended::Shrink
                 })
@@ -408,6 +414,9 @@ impl Schedule {
             return;
         }
         self.shared.lock().check_tables();
+        if self.broken() {
+            return;
+        }
         let before = {
             let mut world = self.shared.lock();
             world.forget_published();
@@ -421,7 +430,7 @@ impl Schedule {
                 world.violate(Violation::Seen(invariants::Violation::new(InvariantId::I9Repeatable, detail)));
             }
         }
-        if !swept {
+        if !swept || self.broken() {
             return;
         }
         let past = {
