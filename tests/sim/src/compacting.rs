@@ -52,8 +52,8 @@ pub struct CompactionScene {
     pub budget: Budget,
     /// How files are merged.
     pub sizes: Sizes,
-    /// The buckets of a table that has none.
-    pub first_buckets: u32,
+    /// The buckets of a table that has none, as two halves of the compactors are configured.
+    pub first_buckets: [u32; 2],
     /// Versions of one run.
     pub versions_max: u32,
 }
@@ -62,7 +62,7 @@ impl CompactionScene {
     /// The scene of a seed; nothing in those that only ingest.
     pub(crate) fn new(seed: u64) -> Option<Self> {
         let mut draws = Draws::new(seed, Actor::COMPACTION);
-        if !draws.one_in(3) {
+        if !draws.one_in(4) {
             return None;
         }
         let changes = if draws.one_in(3) { draws.between(1, 3) } else { 0 };
@@ -86,14 +86,14 @@ impl CompactionScene {
                 files_max: [1, 3, 64, 64][draws.index(4)],
             },
             sizes: Sizes { target_bytes: draws.between(200, 900), fan: draws.between(2, 3) as u32 },
-            first_buckets: [1, 1, 1, 2, 4][draws.index(5)],
+            first_buckets: [[1, 1], [1, 1], [2, 2], [1, 2], [4, 1]][draws.index(5)],
             versions_max: [1, 3, 16][draws.index(3)],
         })
     }
 
-    pub(crate) fn settings(&self, readers_epoch: u32) -> Settings {
+    pub(crate) fn settings(&self, readers_epoch: u32, container: usize) -> Settings {
         Settings {
-            first_buckets: self.first_buckets,
+            first_buckets: self.first_buckets[container % 2],
             budget: self.budget,
             sizes: self.sizes,
             grace: GRACE,

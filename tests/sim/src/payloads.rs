@@ -80,7 +80,12 @@ fn copy(number: usize) -> Vec<u8> {
         _ => "order".to_owned(),
     };
     let id = format!("00000000-0000-4000-9000-{event:012x}");
-    format!(r#"{{"id":"{id}","type":"{kind}","time":"{time}","n":{n}}}"#).into_bytes()
+    let text = format!(r#"{{"id":"{id}","type":"{kind}","time":"{time}","n":{n}}}"#);
+    if number / COPIED == 2 {
+        // Twice in one record, with another content: nothing but the place in it tells which is kept.
+        return format!("{text}\n{}", text.replace("\"n\":2", "\"n\":4")).into_bytes();
+    }
+    text.into_bytes()
 }
 
 fn event(number: usize) -> String {

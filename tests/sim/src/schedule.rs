@@ -279,7 +279,7 @@ impl Schedule {
                 Ended::Change(epochs.change(&TABLES[table].table, buckets).await)
             }),
             Work::SweepTable { table, readers_epoch } => {
-                let compactor = self.new_compactor(readers_epoch);
+                let compactor = self.new_compactor(readers_epoch, 0);
                 Box::pin(async move {
                     let deadline = self_deadline(&host);
                     Ended::TableSweep(compactor.sweep(&TABLES[table], deadline).await)
@@ -336,13 +336,13 @@ impl Schedule {
         if let Some(compactor) = self.compactors.get(&(container, table)) {
             return Arc::clone(compactor);
         }
-        let compactor = self.new_compactor(0);
+        let compactor = self.new_compactor(0, container);
         self.compactors.insert((container, table), Arc::clone(&compactor));
         compactor
     }
 
-    fn new_compactor(&self, readers_epoch: u32) -> Arc<TableCompactor> {
-        let settings = self.shared.lock().scene.compaction.as_ref().map(|scene| scene.settings(readers_epoch));
+    fn new_compactor(&self, readers_epoch: u32, container: usize) -> Arc<TableCompactor> {
+        let settings = self.shared.lock().scene.compaction.as_ref().map(|scene| scene.settings(readers_epoch, container));
         let ports = SimPorts(self.shared.clone());
         let host = SimHost(self.shared.clone());
         Arc::new(Compactor::new(ports.clone(), ports, host, SimFormat::Plain, settings.unwrap_or_default()))

@@ -418,6 +418,15 @@ impl World {
         }
         if new.current > old.current {
             self.counters.event(Event::EpochTookOver);
+            let versions = new.versions(new.current).filter(|&(bucket, entry)| {
+                let chain = ChainId::Bucket { table: table.clone(), epoch: new.current, bucket };
+                self.tables.version(&chain, entry.n).is_some_and(|version| version.state.seeds.is_empty())
+            });
+            let buckets = self.tables.epochs.get(table).and_then(|epochs| epochs.get(new.current as usize));
+            if Some(versions.count()) != buckets.map(|buckets| *buckets as usize) {
+                let detail = format!("the snapshot of {table} is of epoch {}, which has not taken over", new.current);
+                return wrong(InvariantId::I8Readers, detail);
+            }
         }
         for (&epoch, versions) in old.epochs.range(new.current..) {
             for (bucket, entry) in &versions.versions {
