@@ -163,12 +163,15 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
                 *epoch < snapshot.current && *epoch < self.settings.readers_epoch && snapshot.since.plus(grace) <= now
             });
         let safe = Through::read(io, table, chain).await?.safe(now, grace);
-        let kept = match safe {
-            Some(safe) if !past => {
-                let version = version_of(io, &self.remembered, chain, table, safe).await?;
-                objects_of(&version, chain, table)
-            }
-            _ => BTreeSet::new(),
+        let (safe, kept) = match safe {
+            Some(safe) if !past => match version_of(io, &self.remembered, chain, table, safe).await {
+                Ok(version) => (Some(safe), objects_of(&version, chain, table)),
+                // Another sweep knows of a later version that is safe, and has begun to delete this one. What it leaves
+                // is for the next sweep.
+                Err(CompactError::Gone { .. }) => (None, BTreeSet::new()),
+                Err(error) => return Err(error),
+            },
+            _ => (safe, BTreeSet::new()),
         };
         Ok(Judge { newest: newest.map(|row| row.n), safe, kept, past, attempts: BTreeMap::new() })
     }

@@ -69,6 +69,24 @@ impl Rows {
         self.places.get(row)
     }
 
+    /// The id of an event.
+    #[must_use]
+    pub fn id(&self, row: usize) -> Option<EventId> {
+        self.ids.get(row).copied()
+    }
+
+    /// The type of an event.
+    #[must_use]
+    pub fn kind(&self, row: usize) -> Option<&str> {
+        std::str::from_utf8(self.kinds.get(row)).ok()
+    }
+
+    /// When an event happened.
+    #[must_use]
+    pub fn time(&self, row: usize) -> Option<Timestamp> {
+        self.times.get(row).copied()
+    }
+
     /// Hashes everything that an event says, and nothing of where it came from.
     pub fn hash_row<H: Hasher>(&self, row: usize, hasher: &mut H) {
         (self.table, self.ids.get(row), self.kinds.get(row), self.times.get(row)).hash(hasher);

@@ -25,7 +25,7 @@ pub fn on(name: &str) -> bool {
     SELECTED.as_deref() == Some(name)
 }
 '''
-CRATES = ["iguazu-lake", "iguazu-transform", "iguazu-ingest", "iguazu-sim"]
+CRATES = ["iguazu-lake", "iguazu-transform", "iguazu-ingest", "iguazu-compact", "iguazu-sim"]
 
 
 def changed_sources():
@@ -33,11 +33,13 @@ def changed_sources():
     texts = {}
     for change in CONTROLS + MUTANTS:
         text = texts.get(change.file) or (ROOT / change.file).read_text()
-        if text.count(change.before) != 1:
-            sys.exit(f"{change.name}: its text stands {text.count(change.before)} times in {change.file}, expected once")
         path = "crate" if change.file.startswith("lake/") else "iguazu_lake"
-        after = re.sub(r"\bON\b", f'{path}::mutants::on("{change.name}")', change.after)
-        texts[change.file] = text.replace(change.before, after)
+        for before, after in ((change.before, change.after), *change.also):
+            if text.count(before) != 1:
+                sys.exit(f"{change.name}: its text stands {text.count(before)} times in {change.file}, expected once")
+            after = re.sub(r"\bON\b", f'{path}::mutants::on("{change.name}")', after)
+            text = text.replace(before, after)
+        texts[change.file] = text
     library = "lake/src/lib.rs"
     texts[library] = (texts.get(library) or (ROOT / library).read_text()) + "\npub mod mutants;\n"
     texts["lake/src/mutants.rs"] = SWITCH

@@ -1,10 +1,16 @@
 //! Calls to the ports: what becomes of each, and what it does to the stores.
 
+use std::task::Waker;
+
 use iguazu_lake::ids::{ChainId, RowNumber};
-use iguazu_lake::ports::{ETag, Fault as PortFault, Object, PortError, PutIfAbsent, PutRow, Shrunk, StoredRow};
+use iguazu_lake::keys::ObjectKey;
+use iguazu_lake::ports::{
+    ETag, Fault as PortFault, Object, PortError, PutIfAbsent, PutIfMatch, PutRow, Shrunk, StoredRow,
+};
 
 use crate::counters::Event;
 use crate::faults::{Fault, FaultAt};
+use crate::plain::fingerprint;
 use crate::ports::{Answer, Request};
 use crate::scene::{AFTER_DAYS, DAY, SECOND, TIMEOUT};
 use crate::world::{Happening, Task, World};
@@ -17,6 +23,7 @@ pub(crate) struct CallInFlight {
     /// What the caller is told instead of the truth.
     told: Option<Told>,
     replied: bool,
+    waker: Waker,
 }
 
 /// What a caller is told that is not the truth.
@@ -27,9 +34,16 @@ enum Told {
     Nothing,
 }
 
+/// What identifies the content of an object: the same for the same content, as on S3. Only what is published is ever
+/// replaced.
+fn etag(key: &ObjectKey, bytes: &[u8]) -> ETag {
+    let replaced = key.as_str().starts_with("tables/");
+    ETag(if replaced { format!("{:016x}", fingerprint(bytes)) } else { String::new() })
+}
+
 impl World {
     /// Takes a call from the running task and decides its fate.
-    pub(crate) fn submit(&mut self, request: Request) -> usize {
+    pub(crate) fn submit(&mut self, request: Request, waker: Waker) -> usize {
         let task = self.current;
         let (roll, kind, pace, delay) = {
             let faults = &mut self.tasks[task].faults;
@@ -40,15 +54,16 @@ impl World {
         let there = 500 + (pace & 0xffff) / 4;
         let back = 500 + (pace >> 16) / 4;
         let id = self.calls.len();
-        let fault = (roll < self.scene.storm).then(|| self.pick(&request, kind)).filter(|&fault| {
-            let Task { poller, invocation, .. } = self.tasks[task];
-            self.permits(FaultAt { poller, invocation, call, fault })
-        });
+        let fault =
+            (roll < self.scene.storm && !self.reads_only(task)).then(|| self.pick(&request, kind)).filter(|&fault| {
+                let Task { poller, invocation, .. } = self.tasks[task];
+                self.permits(FaultAt { poller, invocation, call, fault })
+            });
         self.note(|world| {
             let Task { poller, invocation, .. } = world.tasks[task];
             format!("poller {poller} invocation {invocation} call {call}: {}", request.name())
         });
-        self.calls.push(CallInFlight { task, request, answer: None, told: None, replied: false });
+        self.calls.push(CallInFlight { task, request, answer: None, told: None, replied: false, waker });
         self.let_happen(id, fault, there, back, delay);
         id
     }
@@ -80,7 +95,9 @@ impl World {
         match WEIGHTED[(kind % 20) as usize] {
             Fault::VeryLateApply if !self.scene.days => self.pick(request, 8),
             Fault::FreezeDays if !self.scene.days => Fault::FreezeLong,
-            Fault::Conflict409 if !matches!(request, Request::PutIfAbsent(..)) => Fault::Throttled,
+            Fault::Conflict409 if !matches!(request, Request::PutIfAbsent(..) | Request::PutIfMatch(..)) => {
+                Fault::Throttled
+            }
             Fault::LostReply | Fault::LostRequest | Fault::LateApply | Fault::VeryLateApply if request.is_read() => {
                 Fault::Unavailable503
             }
@@ -159,27 +176,48 @@ impl World {
             Some(Told::Nothing) => return,
         }
         self.calls[id].replied = true;
+        self.calls[id].waker.wake_by_ref();
         self.run(self.calls[id].task);
     }
 
-    pub(crate) fn take_reply(&mut self, id: usize) -> Option<Result<Answer, PortError>> {
+    pub(crate) fn take_reply(&mut self, id: usize, waker: &Waker) -> Option<Result<Answer, PortError>> {
         let call = &mut self.calls[id];
-        if call.replied { call.answer.take() } else { None }
+        if call.replied {
+            return call.answer.take();
+        }
+        call.waker.clone_from(waker);
+        None
     }
 
     /// What a request does to the stores.
     fn execute(&mut self, request: Request) -> Answer {
         match request {
             Request::Get(key) => Answer::Object(
-                self.objects.get(&key).map(|bytes| Object { bytes: bytes.clone(), etag: ETag(String::new()) }),
+                self.objects.get(&key).map(|bytes| Object { bytes: bytes.clone(), etag: etag(&key, bytes) }),
             ),
+            Request::GetRange(key, range) => Answer::Range(self.objects.get(&key).map(|bytes| {
+                let end = bytes.len().min(range.end as usize);
+                bytes.slice(end.min(range.start as usize)..end)
+            })),
             Request::PutIfAbsent(key, bytes) => {
                 if self.objects.contains_key(&key) {
                     self.counters.event(Event::PutFoundOwnObject);
                     return Answer::PutIfAbsent(PutIfAbsent::Exists);
                 }
+                let etag = etag(&key, &bytes);
+                self.object_published(&key, None, &bytes);
                 self.objects.insert(key, bytes);
-                Answer::PutIfAbsent(PutIfAbsent::Created(ETag(String::new())))
+                Answer::PutIfAbsent(PutIfAbsent::Created(etag))
+            }
+            Request::PutIfMatch(key, bytes, seen) => {
+                let Some(there) = self.objects.get(&key).filter(|there| etag(&key, there) == seen).cloned() else {
+                    self.counters.event(Event::ReplacedByAnother);
+                    return Answer::PutIfMatch(PutIfMatch::Changed);
+                };
+                let etag = etag(&key, &bytes);
+                self.object_published(&key, Some(&there), &bytes);
+                self.objects.insert(key, bytes);
+                Answer::PutIfMatch(PutIfMatch::Replaced(etag))
             }
             Request::Delete(key) => {
                 self.object_deleted(&key);
@@ -207,6 +245,13 @@ impl World {
             Request::Register(chain) => {
                 self.registry.insert(chain);
                 Answer::Unit
+            }
+            Request::Registry(after, limit) => {
+                let after = after.map(|chain| chain.to_string());
+                let mut chains: Vec<_> = self.registry.iter().map(|chain| (chain.to_string(), chain)).collect();
+                chains.retain(|(text, _)| after.as_ref().is_none_or(|after| text > after));
+                chains.sort_unstable();
+                Answer::Chains(chains.into_iter().take(limit).map(|(_, chain)| chain.clone()).collect())
             }
         }
     }

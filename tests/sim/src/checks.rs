@@ -5,15 +5,17 @@ use std::fmt;
 
 use iguazu_lake::checksum::Sha256Sum;
 use iguazu_lake::commit::{Body, Commit, Counts, Row, codec};
-use iguazu_lake::ids::{ChainId, RowNumber, SequenceNumber, SequenceSet};
+use iguazu_lake::ids::{ChainId, RowNumber, SequenceNumber, SequenceSet, TableName};
 use iguazu_lake::invariants::{self, InvariantId};
-use iguazu_lake::keys::{DataFile, ObjectKey};
+use iguazu_lake::keys::version::VersionObject;
+use iguazu_lake::keys::{Area, DataFile, ObjectKey};
 use iguazu_lake::ports::StoredRow;
 use iguazu_transform::{FileFormat, Parquet};
 
 use crate::counters::Event;
 use crate::payloads::POOL;
 use crate::plain::{SeenRow, SimFormat};
+use crate::truth::RawRow;
 use crate::world::World;
 
 /// What went wrong.
@@ -25,6 +27,8 @@ pub enum Violation {
     Seen(invariants::Violation),
     /// The world did not come to rest.
     Stuck(String),
+    /// Production code says that it cannot go on, which no fault leads to.
+    Failed(String),
     /// Production code panicked.
     Panicked,
 }
@@ -35,6 +39,7 @@ impl fmt::Display for Violation {
             Self::Asserted(violation) => write!(f, "asserted: {violation}"),
             Self::Seen(violation) => write!(f, "seen: {violation}"),
             Self::Stuck(what) => write!(f, "stuck: {what}"),
+            Self::Failed(what) => write!(f, "failed: {what}"),
             Self::Panicked => f.write_str("a panic"),
         }
     }
@@ -54,10 +59,19 @@ impl Ledgered {
     pub(crate) fn rows(&self) -> usize {
         self.commits.len()
     }
+
+    /// How many files a row of a shard's chain has.
+    pub(crate) fn files_of(&self, chain: &ChainId, n: RowNumber) -> usize {
+        let row = self.commits.iter().find(|(of, row)| of == chain && row.n == n);
+        row.map_or(0, |(_, row)| match &row.body {
+            Body::Commit(commit) => commit.files.len(),
+            Body::Closed(_) | Body::Stub(_) => 0,
+        })
+    }
 }
 
 impl World {
-    fn seen(&mut self, id: InvariantId, detail: impl Into<String>) {
+    pub(crate) fn seen(&mut self, id: InvariantId, detail: impl Into<String>) {
         self.violate(Violation::Seen(invariants::Violation::new(id, detail)));
     }
 
@@ -80,6 +94,11 @@ impl World {
         if stored.n == RowNumber::FIRST {
             self.counters.event(Event::FirstRow);
         }
+        match chain {
+            ChainId::Shard { .. } => {}
+            ChainId::Bucket { .. } => return self.version_committed(chain, stored),
+            ChainId::Epochs { table } => return self.epoch_committed(table, stored),
+        }
         let previous = self.ledgered.commits.iter().rev().find(|(of, _)| of == chain).map(|(_, row)| row);
         match codec::decode(stored) {
             Ok(row) => {
@@ -100,7 +119,7 @@ impl World {
             return;
         };
         let mut rows: Vec<(SequenceNumber, Option<SeenRow>)> = Vec::new();
-        for file in &commit.files {
+        for (file, ordinal) in commit.files.iter().zip(0..) {
             let key = file.data_file(chain, row.n, row.attempt).key();
             match self.objects.get(&key) {
                 Some(bytes) if Sha256Sum::of(bytes) == file.sha256 && bytes.len() as u64 == file.bytes => {
@@ -109,6 +128,11 @@ impl World {
                         let sequences = Parquet.sequences(&bytes).unwrap_or_default();
                         rows.extend(sequences.as_slice().iter().map(|sequence| (*sequence, None)));
                     } else {
+                        if let Area::Raw(table) = &file.area
+                            && self.scene.compaction.is_some()
+                        {
+                            self.take_raw(table, chain, row.n, ordinal, &bytes, shard);
+                        }
                         let read = SimFormat::rows(&bytes).unwrap_or_default();
                         rows.extend(read.into_iter().map(|(sequence, row)| (sequence, Some(row))));
                     }
@@ -129,6 +153,17 @@ impl World {
         sum.delivered += commit.counts.delivered;
         sum.accepted += commit.counts.accepted;
         sum.quarantined += commit.counts.quarantined;
+    }
+
+    /// Rows of a table that are in raw now: what its versions have to hold.
+    fn take_raw(&mut self, table: &TableName, chain: &ChainId, n: RowNumber, ordinal: u32, file: &[u8], shard: usize) {
+        for line in SimFormat::lines(file).unwrap_or_default() {
+            let records = &self.shards[shard].records;
+            if !records.iter().any(|record| record.sequence == line.sequence && record.arrival == line.arrival) {
+                self.seen(InvariantId::I2Fidelity, format!("{} did not arrive at {}", line.id, line.arrival));
+            }
+            self.tables.raw.push(RawRow { table: table.clone(), chain: chain.clone(), n, ordinal, line });
+        }
     }
 
     /// I1 and I2 of one record: delivered, whole, true to what was sent, and in no other row.
@@ -165,7 +200,12 @@ impl World {
     /// I5: an object is about to be deleted. Only what can never be committed may be.
     pub(crate) fn object_deleted(&mut self, key: &ObjectKey) {
         self.note(|_| format!("{key} is deleted"));
-        let Ok(file) = DataFile::parse(key) else { return };
+        let Ok(file) = DataFile::parse(key) else {
+            if let Ok(object) = VersionObject::parse(key) {
+                self.version_object_deleted(key, &object);
+            }
+            return;
+        };
         let row = self.chains.get(&file.chain).and_then(|rows| rows.get(&file.n));
         match row.map(|row| row.attempt == file.attempt) {
             Some(false) => {

@@ -19,6 +19,9 @@ impl Actor {
     /// The seed itself, which sets the scene.
     pub const SCENE: Self = Self(1);
 
+    /// The seed again, for what it decides about compaction.
+    pub const COMPACTION: Self = Self(2);
+
     /// The producers of a shard.
     #[must_use]
     pub fn producer(shard: usize) -> Self {

@@ -5,7 +5,7 @@ use iguazu_lake::ids::{ChainId, SequenceNumber, StreamId, Timestamp};
 
 use crate::counters::Event;
 use crate::draw::{Actor, Draws};
-use crate::payloads::{POOL, POOL_SIZE};
+use crate::payloads::{COPIES, POOL, POOL_SIZE};
 use crate::scene::SECOND;
 use crate::world::{Happening, World};
 
@@ -60,6 +60,7 @@ impl World {
             let at = draws.below(90 * SECOND);
             self.schedule(at, Happening::Sweep(run as u32));
         }
+        self.plan_compaction(0);
         if scene.same_sequences && scene.shards > 1 {
             self.counters.event(Event::SameSequenceInTwoShards);
         }
@@ -78,7 +79,10 @@ impl World {
         let mut draws = Draws::new(self.seed ^ from, Actor::producer(shard));
         for _ in 0..records {
             let at = from + draws.below(25 * SECOND);
-            let payload = draws.index(POOL_SIZE);
+            let mut payload = draws.index(POOL_SIZE);
+            if self.scene.compaction.is_some() && !draws.one_in(4) {
+                payload = POOL_SIZE + draws.index(COPIES);
+            }
             self.schedule(at, Happening::Append { shard, payload });
         }
     }

@@ -12,17 +12,23 @@
 
 mod calls;
 mod checks;
+pub mod compacting;
 pub mod counters;
 pub mod draw;
 pub mod faults;
 mod kinesis;
+pub mod live;
 mod mapping;
 pub mod payloads;
 pub mod plain;
 pub mod ports;
+mod readers;
+mod rest;
 pub mod scene;
 pub mod schedule;
 pub mod shrink;
+mod tables;
+pub mod truth;
 pub mod world;
 
 pub use checks::Violation;

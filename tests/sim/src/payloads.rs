@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use iguazu_lake::ids::{ChainId, SequenceNumber, Timestamp};
+use iguazu_transform::contract::{Rollup, Window};
 use iguazu_transform::{Batch, Catalog, Contract, Counts, Limits, Payload, Record, Secrets, Source, kpl};
 
 use crate::plain::{SeenRow, SimFormat};
@@ -25,18 +26,67 @@ pub struct Sample {
     pub counts: Counts,
 }
 
-/// All payloads. Some are bad, every eighth holds several events, and some events belong to a table of their own.
-pub static POOL: LazyLock<Vec<Sample>> = LazyLock::new(|| (0..POOL_SIZE).map(sample).collect());
+/// All payloads. Some are bad, every eighth holds several events, and some events belong to a table of their own. Behind
+/// them are copies: few events, each in several forms.
+pub static POOL: LazyLock<Vec<Sample>> = LazyLock::new(|| (0..POOL_SIZE + COPIES).map(sample).collect());
 
-/// How many there are.
+/// How many there are, the copies not included.
 pub const POOL_SIZE: usize = 256;
+/// Events that there are copies of: the first half of them of one table, the others of the other.
+const COPIED: usize = 12;
+/// How many copies there are.
+pub const COPIES: usize = COPIED * COPY_TIMES.len();
+
+/// When the copies of an event happened: at the same time with the same and with other content, an hour later, on other
+/// days, at the very end of one, and weeks before.
+const COPY_TIMES: [(&str, u32); 8] = [
+    ("2025-12-27T10:00:00Z", 1),
+    ("2025-12-27T10:00:00Z", 1),
+    ("2025-12-27T10:00:00Z", 2),
+    ("2025-12-27T11:30:00Z", 3),
+    ("2025-12-28T09:00:00Z", 1),
+    ("2025-12-26T23:59:59.999999Z", 4),
+    ("2025-12-31T00:00:00Z", 5),
+    ("2025-12-01T12:00:00Z", 6),
+];
 
 /// The tables: one by the built-in contract, and one with columns of its own that an event can miss.
 pub static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| {
     let orders = Contract::parse("orders.toml", include_str!("orders.toml")).unwrap_or_else(|error| panic!("{error}"));
-    let contracts = vec![Contract::built_in(table()), orders];
+    let mut events = Contract::built_in(table());
+    // So that some files of raw hold several dates.
+    events.limits.dates_per_batch_max = 2;
+    let name = |text: &str| text.parse().unwrap_or_else(|_| unreachable!("a constant"));
+    events.rollups = vec![Rollup {
+        name: name("by_type"),
+        window: Window::Hour,
+        by: vec![name("event_type")],
+        measures: Vec::new(),
+        description: String::new(),
+    }];
+    let contracts = vec![events, orders];
     Arc::new(Catalog::new(contracts, &Secrets::default(), Limits::default()).unwrap_or_else(|error| panic!("{error}")))
 });
+
+/// The contracts of the tables.
+pub static TABLES: LazyLock<Vec<Arc<Contract>>> =
+    LazyLock::new(|| CATALOG.tables().iter().map(|table| Arc::new(table.contract().clone())).collect());
+
+fn copy(number: usize) -> Vec<u8> {
+    let (event, (time, n)) = (number % COPIED, COPY_TIMES[number / COPIED]);
+    let kind = match event {
+        event if event < COPIED / 2 => format!("t{}", n % 2),
+        _ if n.is_multiple_of(2) => "order.return".to_owned(),
+        _ => "order".to_owned(),
+    };
+    let id = format!("00000000-0000-4000-9000-{event:012x}");
+    let text = format!(r#"{{"id":"{id}","type":"{kind}","time":"{time}","n":{n}}}"#);
+    if number / COPIED == 2 {
+        // Twice in one record, with another content: nothing but the place in it tells which is kept.
+        return format!("{text}\n{}", text.replace("\"n\":2", "\"n\":4")).into_bytes();
+    }
+    text.into_bytes()
+}
 
 fn event(number: usize) -> String {
     let day = 27 + number % 3;
@@ -52,6 +102,9 @@ fn event(number: usize) -> String {
 }
 
 fn payload(number: usize) -> Vec<u8> {
+    if number >= POOL_SIZE {
+        return copy(number - POOL_SIZE);
+    }
     let two = format!("{}\n{}", event(number), event(number + 10_000));
     match number % 32 {
         7 => Vec::new(),

@@ -39,8 +39,12 @@ impl Shared {
 pub enum Request {
     /// Read an object.
     Get(ObjectKey),
+    /// Read a part of an object.
+    GetRange(ObjectKey, Range<u64>),
     /// Create an object.
     PutIfAbsent(ObjectKey, Bytes),
+    /// Replace an object.
+    PutIfMatch(ObjectKey, Bytes, ETag),
     /// Delete an object.
     Delete(ObjectKey),
     /// List objects.
@@ -57,6 +61,8 @@ pub enum Request {
     Shrink(ChainId, StoredRow),
     /// Enter a chain in the registry.
     Register(ChainId),
+    /// Read the registry.
+    Registry(Option<ChainId>, usize),
 }
 
 /// The answer to a call that went well.
@@ -64,6 +70,12 @@ pub enum Request {
 pub enum Answer {
     /// To a read of an object.
     Object(Option<Object>),
+    /// To a read of a part.
+    Range(Option<Bytes>),
+    /// To a replacement.
+    PutIfMatch(PutIfMatch),
+    /// To a read of the registry.
+    Chains(Vec<ChainId>),
     /// To a creation.
     PutIfAbsent(PutIfAbsent),
     /// To a listing.
@@ -84,7 +96,12 @@ impl Request {
     /// Whether it changes nothing.
     #[must_use]
     pub fn is_read(&self) -> bool {
-        matches!(self, Self::Get(_) | Self::List(..) | Self::GetRow(..) | Self::Newest(_) | Self::Scan(..))
+        match self {
+            Self::Get(_) | Self::GetRange(..) | Self::List(..) => true,
+            Self::GetRow(..) | Self::Newest(_) | Self::Scan(..) | Self::Registry(..) => true,
+            Self::PutIfAbsent(..) | Self::PutIfMatch(..) | Self::Delete(_) => false,
+            Self::PutRow(..) | Self::Shrink(..) | Self::Register(_) => false,
+        }
     }
 
     /// Its name, for timelines.
@@ -92,7 +109,9 @@ impl Request {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Get(_) => "get object",
+            Self::GetRange(..) => "get part of object",
             Self::PutIfAbsent(..) => "put object",
+            Self::PutIfMatch(..) => "replace object",
             Self::Delete(_) => "delete object",
             Self::List(..) => "list objects",
             Self::GetRow(..) => "read row",
@@ -101,6 +120,7 @@ impl Request {
             Self::Scan(..) => "scan rows",
             Self::Shrink(..) => "shrink row",
             Self::Register(_) => "register chain",
+            Self::Registry(..) => "read registry",
         }
     }
 }
@@ -114,15 +134,15 @@ struct Call {
 impl Future for Call {
     type Output = Result<Answer, PortError>;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let mut world = this.shared.lock();
         match this.request.take() {
             Some(request) => {
-                this.id = world.submit(request);
+                this.id = world.submit(request, context.waker().clone());
                 Poll::Pending
             }
-            None => world.take_reply(this.id).map_or(Poll::Pending, Poll::Ready),
+            None => world.take_reply(this.id, context.waker()).map_or(Poll::Pending, Poll::Ready),
         }
     }
 }
@@ -151,8 +171,12 @@ impl Objects for SimPorts {
         .await
     }
 
-    async fn get_range(&self, _: &ObjectKey, _: Range<u64>) -> Result<Option<Bytes>, PortError> {
-        Err(absent("nothing that runs here reads ranges"))
+    async fn get_range(&self, key: &ObjectKey, range: Range<u64>) -> Result<Option<Bytes>, PortError> {
+        self.call(Request::GetRange(key.clone(), range), |answer| match answer {
+            Answer::Range(bytes) => Some(bytes),
+            _ => None,
+        })
+        .await
     }
 
     async fn put(&self, _: &ObjectKey, _: Bytes) -> Result<ETag, PortError> {
@@ -167,8 +191,12 @@ impl Objects for SimPorts {
         .await
     }
 
-    async fn put_if_match(&self, _: &ObjectKey, _: Bytes, _: &ETag) -> Result<PutIfMatch, PortError> {
-        Err(absent("nothing that runs here replaces objects"))
+    async fn put_if_match(&self, key: &ObjectKey, bytes: Bytes, etag: &ETag) -> Result<PutIfMatch, PortError> {
+        self.call(Request::PutIfMatch(key.clone(), bytes, etag.clone()), |answer| match answer {
+            Answer::PutIfMatch(put) => Some(put),
+            _ => None,
+        })
+        .await
     }
 
     async fn list(
@@ -238,8 +266,12 @@ impl Ledger for SimPorts {
         self.call(Request::Register(chain.clone()), |answer| matches!(answer, Answer::Unit).then_some(())).await
     }
 
-    async fn registry(&self, _: Option<&ChainId>, _: usize) -> Result<Vec<ChainId>, PortError> {
-        Err(absent("nothing that runs here reads the registry"))
+    async fn registry(&self, after: Option<&ChainId>, limit: usize) -> Result<Vec<ChainId>, PortError> {
+        self.call(Request::Registry(after.cloned(), limit), |answer| match answer {
+            Answer::Chains(chains) => Some(chains),
+            _ => None,
+        })
+        .await
     }
 }
 
@@ -270,12 +302,12 @@ struct Sleep {
 impl Future for Sleep {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         let mut world = this.shared.lock();
         match this.until {
             None => {
-                this.until = Some(world.wake_after(this.duration));
+                this.until = Some(world.wake_after(this.duration, context.waker().clone()));
                 Poll::Pending
             }
             Some(until) if world.now() >= until => Poll::Ready(()),

@@ -1,5 +1,6 @@
 //! The scene of a schedule: everything that the seed decides before anything happens.
 
+use crate::compacting::CompactionScene;
 use crate::draw::{Actor, Draws};
 
 /// A second of virtual time, in microseconds.
@@ -63,6 +64,8 @@ pub struct Scene {
     pub swept_at_rest: bool,
     /// Whether the schedule goes on days later.
     pub days: bool,
+    /// What is compacted, if anything is.
+    pub compaction: Option<CompactionScene>,
 }
 
 impl Scene {
@@ -73,7 +76,7 @@ impl Scene {
         let shards = draws.between(1, 2) as usize;
         let second = draws.one_in(5);
         let mappings = (0..=u64::from(second)).map(|_| mapping(&mut draws)).collect();
-        Self {
+        let mut scene = Self {
             shards,
             records_per_shard: draws.between(1, 7),
             same_sequences: draws.one_in(3),
@@ -89,7 +92,12 @@ impl Scene {
             sweeps: draws.between(0, 2),
             swept_at_rest: draws.one_in(2),
             days: draws.one_in(4),
+            compaction: None,
+        };
+        if !scene.parquet {
+            scene.compaction = CompactionScene::new(seed);
         }
+        scene
     }
 }
 

@@ -1,5 +1,6 @@
 //! One schedule: a seed, run to rest, checked, and run on.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,10 +9,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
+use iguazu_compact::epoch::{Epoch, Epochs};
+use iguazu_compact::sweep as tables;
+use iguazu_compact::{CompactError, Compactor, Ran};
 use iguazu_ingest::invocation::Invocation;
 use iguazu_ingest::{FixedStreams, Handled, Ingest, Settings};
 use iguazu_lake::commit;
-use iguazu_lake::ids::Timestamp;
+use iguazu_lake::ids::{ChainId, Timestamp};
 use iguazu_lake::invariants::{self, InvariantId};
 use iguazu_lake::keys::KeyPrefix;
 use iguazu_lake::retry::RetryPolicy;
@@ -23,9 +27,10 @@ use crate::counters::{Counters, Event};
 use crate::draw::{Actor, Draws};
 use crate::faults::{Allowed, FaultAt};
 use crate::kinesis::STREAM;
-use crate::payloads::CATALOG;
+use crate::payloads::{CATALOG, TABLES};
 use crate::plain::SimFormat;
 use crate::ports::{Shared, SimHost, SimPorts};
+use crate::readers::Reader;
 use crate::scene::{AFTER_DAYS, DAY, SECOND};
 use crate::world::{Happening, Work, World};
 
@@ -36,6 +41,7 @@ const REPEATER: u32 = 700_000;
 const SWEEPER: u32 = 800_000;
 
 type Handler = Ingest<SimPorts, SimPorts, SimHost, FixedStreams, SimFormat>;
+type TableCompactor = Compactor<SimPorts, SimPorts, SimHost, SimFormat>;
 
 /// What became of a schedule.
 #[derive(Debug)]
@@ -54,6 +60,10 @@ enum Ended {
     Invocation(Box<Handled>),
     Sweep(Option<Swept>),
     Shrink,
+    Compaction(Box<Ran>),
+    Change(Result<Epoch, CompactError>),
+    TableSweep(Result<tables::Swept, CompactError>),
+    Reading,
 }
 
 type Work_ = Pin<Box<dyn Future<Output = Ended>>>;
@@ -63,16 +73,25 @@ struct Schedule {
     shared: Shared,
     tasks: Vec<Option<Work_>>,
     handlers: Vec<Option<Arc<Handler>>>,
+    compactors: BTreeMap<(usize, usize), Arc<TableCompactor>>,
     happenings: u64,
     last_answer: Option<Box<Handled>>,
+    last_run: Option<Box<Ran>>,
 }
 
 /// Runs a schedule.
 #[must_use]
 pub fn run(seed: u64, allowed: Allowed, with_timeline: bool) -> Outcome {
     let shared = Shared::new(World::new(seed, allowed, with_timeline));
-    let schedule =
-        Schedule { shared: shared.clone(), tasks: Vec::new(), handlers: Vec::new(), happenings: 0, last_answer: None };
+    let schedule = Schedule {
+        shared: shared.clone(),
+        tasks: Vec::new(),
+        handlers: Vec::new(),
+        compactors: BTreeMap::new(),
+        happenings: 0,
+        last_answer: None,
+        last_run: None,
+    };
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || schedule.run_to_the_end())).is_err();
     let mut world = shared.lock();
     if panicked {
@@ -88,6 +107,7 @@ pub fn run(seed: u64, allowed: Allowed, with_timeline: bool) -> Outcome {
 
 impl Schedule {
     fn run_to_the_end(mut self) {
+        // What sleeps for days wakes up later still: all that the checks at rest do comes before.
         self.run_until(AFTER_DAYS);
         self.check_at_rest();
         let days = self.shared.lock().scene.days;
@@ -128,7 +148,7 @@ impl Schedule {
         match happening {
             Happening::Apply(call) => world.apply(call),
             Happening::Reply(call) => world.reply(call),
-            Happening::Wake(task) => world.wake(task),
+            Happening::Wake(task, waker) => world.wake(task, &waker),
             Happening::Poll(poller) => world.poll(poller),
             Happening::Append { shard, payload } => world.append(shard, payload),
             Happening::Reshard => world.reshard(),
@@ -137,6 +157,10 @@ impl Schedule {
             Happening::Timeout(task) => world.time_out(task),
             Happening::Thaw(container) => world.thaw(container),
             Happening::Discard(container) => world.discard(container),
+            Happening::Compact { compactor, table, bucket } => world.begin_compaction(compactor, table, bucket),
+            Happening::ChangeBuckets { table, buckets } => world.begin_change(table, buckets),
+            Happening::SweepTable { run, table } => world.begin_table_sweep(run, table),
+            Happening::Read { reader, table } => world.begin_reading(reader, table),
             Happening::Sweep(run) => {
                 let mut draws = Draws::new(world.seed, Actor::poller(SWEEPER + run));
                 let container = world.add_container(&mut draws);
@@ -199,7 +223,19 @@ impl Schedule {
                 world.tasks[task].alive = false;
                 world.counters.add(Event::SweptUndecided, swept.map_or(0, |swept| swept.undecided));
             }
-            Ended::Shrink => world.tasks[task].alive = false,
+            Ended::Shrink | Ended::Reading => world.tasks[task].alive = false,
+            Ended::Compaction(ran) => {
+                world.compaction_ended(task, &ran);
+                drop(world);
+                self.last_run = Some(ran);
+            }
+            Ended::Change(changed) => {
+                world.tasks[task].alive = false;
+                if let Err(error) = changed {
+                    world.compaction_failed(&error);
+                }
+            }
+            Ended::TableSweep(swept) => world.table_sweep_ended(task, &swept),
         }
     }
 
@@ -215,16 +251,57 @@ impl Schedule {
                 Ended::Sweep(swept.ok().map(|(swept, _)| swept))
             }),
             Work::Shrink => {
-                let chains: Vec<_> = self.shared.lock().chains.keys().cloned().collect();
+                let is_shard = |chain: &&ChainId| matches!(chain, ChainId::Shard { .. });
+                let chains: Vec<_> = {
+                    let world = self.shared.lock();
+                    let shards = world.chains.keys().filter(is_shard);
+                    shards.map(|chain| (chain.clone(), world.consumed(chain))).collect()
+                };
                 Box::pin(async move {
                     let deadline = self_deadline(&host);
-                    for chain in chains {
+                    for (chain, end) in chains {
                         let policy = RetryPolicy::default();
+                        let consumed = |row: &commit::Row| row.n.get() < end;
                         // Whether it gets through does not matter: it is repeated by whoever comes next.
                         let _shrunk =
-                            commit::shrink_consumed(&ports, &host, &policy, deadline, &chain, None, |_| true).await;
+                            commit::shrink_consumed(&ports, &host, &policy, deadline, &chain, None, consumed).await;
                     }
                     Ended::Shrink
+                })
+            }
+            Work::Compact { table, bucket, deadline } => {
+                let container = self.shared.lock().tasks[task].container;
+                let compactor = self.compactor(container, table);
+                Box::pin(
+                    async move { Ended::Compaction(Box::new(compactor.run(&TABLES[table], bucket, deadline).await)) },
+                )
+            }
+            Work::ChangeBuckets { table, buckets } => Box::pin(async move {
+                let (retry, deadline) = (RetryPolicy::default(), self_deadline(&host));
+                let epochs = Epochs { ledger: &ports, host: &host, retry, deadline };
+                Ended::Change(epochs.change(&TABLES[table].table, buckets).await)
+            }),
+            Work::SweepTable { table, readers_epoch } => {
+                let compactor = self.new_compactor(readers_epoch, 0);
+                Box::pin(async move {
+                    let deadline = self_deadline(&host);
+                    Ended::TableSweep(compactor.sweep(&TABLES[table], deadline).await)
+                })
+            }
+            Work::Read { table, of_snapshot } => {
+                let (seed, actor) = {
+                    let world = self.shared.lock();
+                    (world.seed, Actor::invocation(world.tasks[task].poller, world.tasks[task].invocation))
+                };
+                let draws = Draws::new(seed ^ 1, actor);
+                let reader = Reader { ports, host, contract: Arc::clone(&TABLES[table]), draws };
+                Box::pin(async move {
+                    if of_snapshot {
+                        reader.snapshots().await;
+                    } else {
+                        reader.manifests().await;
+                    }
+                    Ended::Reading
                 })
             }
         }
@@ -236,7 +313,7 @@ impl Schedule {
             let shard = &world.shards[shard];
             let records: Vec<_> = records.iter().map(|&at| &shard.records[at]).collect();
             let name = match &shard.chain {
-                iguazu_lake::ids::ChainId::Shard { shard, .. } => shard.clone(),
+                ChainId::Shard { shard, .. } => shard.clone(),
                 _ => unreachable!("shards have shards' chains"),
             };
             let invocation = if world.scene.through_json {
@@ -255,6 +332,24 @@ impl Schedule {
         };
         let handler = self.handler(container);
         Box::pin(async move { Ended::Invocation(Box::new(handler.handle(invocation, deadline).await)) })
+    }
+
+    /// A container's compactor of a table, made when it first runs and warm from then on.
+    fn compactor(&mut self, container: usize, table: usize) -> Arc<TableCompactor> {
+        if let Some(compactor) = self.compactors.get(&(container, table)) {
+            return Arc::clone(compactor);
+        }
+        let compactor = self.new_compactor(0, container);
+        self.compactors.insert((container, table), Arc::clone(&compactor));
+        compactor
+    }
+
+    fn new_compactor(&self, readers_epoch: u32, container: usize) -> Arc<TableCompactor> {
+        let settings =
+            self.shared.lock().scene.compaction.as_ref().map(|scene| scene.settings(readers_epoch, container));
+        let ports = SimPorts(self.shared.clone());
+        let host = SimHost(self.shared.clone());
+        Arc::new(Compactor::new(ports.clone(), ports, host, SimFormat::Plain, settings.unwrap_or_default()))
     }
 
     /// A container's handler, made when it is first invoked and warm from then on.
@@ -299,14 +394,83 @@ impl Schedule {
         if self.broken() {
             return;
         }
-        let swept = self.shared.lock().scene.swept_at_rest;
-        if swept {
+        let (swept, compacts) = {
+            let world = self.shared.lock();
+            (world.scene.swept_at_rest, world.scene.compaction.is_some())
+        };
+        if compacts {
+            self.check_compaction(swept);
+        }
+        if swept && !self.broken() {
             self.do_in_peace(Work::Sweep { page: 1_000 });
             self.shared.lock().check_swept();
         }
         let mut world = self.shared.lock();
         world.check_referenced();
         world.at_peace = false;
+    }
+
+    /// All that is there is compacted; doing it again and publishing it again changes nothing; the sweep leaves nothing
+    /// behind that nobody can need.
+    fn check_compaction(&mut self, swept: bool) {
+        self.compact_in_peace();
+        if self.broken() {
+            return;
+        }
+        self.shared.lock().check_tables();
+        if self.broken() {
+            return;
+        }
+        let before = {
+            let mut world = self.shared.lock();
+            world.forget_published();
+            world.everything()
+        };
+        self.compact_in_peace();
+        {
+            let mut world = self.shared.lock();
+            if world.everything() != before {
+                let detail = "compacting and publishing again changed something";
+                world.violate(Violation::Seen(invariants::Violation::new(InvariantId::I9Repeatable, detail)));
+            }
+        }
+        if !swept || self.broken() {
+            return;
+        }
+        let past = {
+            let mut world = self.shared.lock();
+            let later = world.now() + DAY / 64;
+            world.pass_until(later);
+            world.point_readers()
+        };
+        for (table, readers_epoch) in past.into_iter().enumerate() {
+            self.do_in_peace(Work::SweepTable { table, readers_epoch });
+        }
+        let mut world = self.shared.lock();
+        if world.scene.compaction.as_ref().is_some_and(|scene| scene.points_readers) {
+            world.check_tables_swept();
+        }
+        world.check_tables();
+    }
+
+    /// Every bucket of every table runs until nothing is left for it.
+    fn compact_in_peace(&mut self) {
+        for table in 0..TABLES.len() {
+            let mut bucket = 0;
+            let mut runs = 0;
+            while bucket < self.shared.lock().buckets(&TABLES[table].table) && !self.broken() {
+                let deadline = self.shared.lock().deadline_in_peace();
+                self.last_run = None;
+                self.do_in_peace(Work::Compact { table, bucket, deadline });
+                let finished = self.last_run.as_ref().and_then(|ran| ran.answer.as_ref().ok().copied());
+                bucket += u32::from(finished.is_some_and(|finished| !finished.more));
+                runs += 1;
+                if runs > 400 {
+                    let what = format!("bucket {bucket} of {} is never done", TABLES[table].table);
+                    self.shared.lock().violate(Violation::Stuck(what));
+                }
+            }
+        }
     }
 
     /// I9: any part of what was delivered, to a cold container, changes nothing.
@@ -363,6 +527,7 @@ impl Schedule {
             for shard in 0..world.scene.shards {
                 world.plan_producers(shard, 2, AFTER_DAYS + DAY / 4);
             }
+            world.plan_compaction(AFTER_DAYS + DAY / 4);
         }
         self.run_until(AFTER_DAYS + DAY);
     }

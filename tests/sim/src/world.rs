@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use crate::kinesis::Shard;
 use crate::mapping::{Mapping, Poller};
 use crate::payloads::ARRIVAL;
 use crate::scene::{QUIET_FROM, SECOND, Scene};
+use crate::tables::Tables;
 
 /// What happens at some time.
 #[derive(Clone, Debug)]
@@ -30,7 +32,7 @@ pub(crate) enum Happening {
     /// A call's answer reaches its caller.
     Reply(usize),
     /// A task's sleep is over.
-    Wake(usize),
+    Wake(usize, Waker),
     /// A poller looks for records.
     Poll(usize),
     /// A producer sends a payload to a shard, or to what became of it.
@@ -49,6 +51,14 @@ pub(crate) enum Happening {
     Discard(usize),
     /// The sweep runs.
     Sweep(u32),
+    /// A compactor runs for a bucket of a table.
+    Compact { compactor: usize, table: usize, bucket: u32 },
+    /// A table gets another number of buckets.
+    ChangeBuckets { table: usize, buckets: u32 },
+    /// The sweep of a table runs.
+    SweepTable { run: u32, table: usize },
+    /// Somebody reads a table.
+    Read { reader: u32, table: usize },
 }
 
 /// A task that the simulation must begin.
@@ -60,6 +70,14 @@ pub(crate) enum Work {
     Sweep { page: usize },
     /// Shrink the consumed rows of every chain.
     Shrink,
+    /// Compact a bucket.
+    Compact { table: usize, bucket: u32, deadline: Timestamp },
+    /// Begin another epoch of a table.
+    ChangeBuckets { table: usize, buckets: u32 },
+    /// Sweep what the versions of a table left behind.
+    SweepTable { table: usize, readers_epoch: u32 },
+    /// Read a table.
+    Read { table: usize, of_snapshot: bool },
 }
 
 /// What the world knows of a task.
@@ -100,6 +118,9 @@ pub struct World {
     pub(crate) chains: BTreeMap<ChainId, BTreeMap<RowNumber, StoredRow>>,
     pub(crate) registry: BTreeSet<ChainId>,
     pub(crate) ledgered: Ledgered,
+    pub(crate) tables: Tables,
+    /// Where each compactor ran last.
+    pub(crate) compactors: BTreeMap<usize, usize>,
     pub(crate) counters: Counters,
     pub(crate) violation: Option<Violation>,
     pub(crate) faults: Vec<FaultAt>,
@@ -130,6 +151,8 @@ impl World {
             chains: BTreeMap::new(),
             registry: BTreeSet::new(),
             ledgered: Ledgered::default(),
+            tables: Tables::default(),
+            compactors: BTreeMap::new(),
             counters: Counters::default(),
             violation: None,
             faults: Vec::new(),
@@ -262,13 +285,15 @@ impl World {
         }
     }
 
-    pub(crate) fn wake_after(&mut self, duration: Duration) -> u64 {
+    pub(crate) fn wake_after(&mut self, duration: Duration, waker: Waker) -> u64 {
         let until = self.now + u64::try_from(duration.as_micros()).unwrap_or(u64::MAX / 4).min(u64::MAX / 4);
-        self.schedule(until, Happening::Wake(self.current));
+        self.schedule(until, Happening::Wake(self.current, waker));
         until
     }
 
-    pub(crate) fn wake(&mut self, task: usize) {
+    pub(crate) fn wake(&mut self, task: usize, waker: &Waker) {
+        // A task polls those of its futures only that were woken.
+        waker.wake_by_ref();
         self.run(task);
     }
 

@@ -21,6 +21,8 @@
 use std::fmt::{self, Write};
 use std::ops::RangeInclusive;
 
+use iguazu_lake::keys::version::TypeKey;
+
 use super::arrow::system_kind;
 use super::{
     Column, ColumnType, Contract, MeasureKind, PARTITION_COLUMNS, REST_COLUMN, ROLLUP_COLUMNS, Rollup, SYSTEM_COLUMNS,
@@ -255,10 +257,9 @@ fn properties(
 /// The types of event with commas between them, where these are all and their names mean nothing to Glue or to S3.
 fn listed_types(it: &Contract) -> Option<String> {
     const TYPES_MAX: usize = 100;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let names: Option<Vec<&str>> = it.types.iter().map(|pattern| pattern.name()).collect();
     let names = names.filter(|names| !it.default && !names.is_empty() && names.len() <= TYPES_MAX)?;
-    names.iter().all(|name| name.chars().all(plain)).then(|| names.join(","))
+    names.iter().all(|name| TypeKey::of(name).as_str() == *name).then(|| names.join(","))
 }
 
 fn table(out: &mut String, it: &Contract, lake: &LakeLocation) -> fmt::Result {

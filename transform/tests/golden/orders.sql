@@ -32,7 +32,7 @@ PARTITIONED BY (`year` int, `month` int, `day` int, `type_key` string)
 ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'
 STORED AS INPUTFORMAT 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'
 OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'
-LOCATION 's3://example-lake/prod/tables/orders/'
+LOCATION 's3://example-lake/prod/tables/orders/events/epoch=0/'
 TBLPROPERTIES (
   'iguazu.contract_version' = '3',
   'projection.enabled' = 'true',
@@ -46,7 +46,7 @@ TBLPROPERTIES (
   'projection.day.range' = '1,31',
   'projection.day.digits' = '2',
   'projection.type_key.type' = 'injected',
-  'storage.location.template' = 's3://example-lake/prod/tables/orders/year=${year}/month=${month}/day=${day}/type_key=${type_key}/'
+  'storage.location.template' = 's3://example-lake/prod/tables/orders/events/epoch=0/year=${year}/month=${month}/day=${day}/type_key=${type_key}/'
 );
 
 CREATE EXTERNAL TABLE IF NOT EXISTS `analytics`.`orders_raw` (
@@ -80,8 +80,10 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `analytics`.`orders_raw` (
 )
 COMMENT 'Deliveries to orders: an event is here as often as it was delivered'
 PARTITIONED BY (`year` int, `month` int, `day` int)
-STORED AS PARQUET
-LOCATION 's3://example-lake/prod/raw/orders/'
+ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'
+STORED AS INPUTFORMAT 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'
+OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'
+LOCATION 's3://example-lake/prod/tables/orders/raw/'
 TBLPROPERTIES (
   'iguazu.contract_version' = '3',
   'projection.enabled' = 'true',
@@ -94,7 +96,7 @@ TBLPROPERTIES (
   'projection.day.type' = 'integer',
   'projection.day.range' = '1,31',
   'projection.day.digits' = '2',
-  'storage.location.template' = 's3://example-lake/prod/raw/orders/year=${year}/month=${month}/day=${day}/'
+  'storage.location.template' = 's3://example-lake/prod/tables/orders/raw/year=${year}/month=${month}/day=${day}/'
 );
 
 CREATE OR REPLACE VIEW "analytics"."orders_view" AS
@@ -131,3 +133,85 @@ SELECT
   "day",
   "type_key"
 FROM "analytics"."orders";
+
+CREATE EXTERNAL TABLE IF NOT EXISTS `analytics`.`orders_revenue_parts` (
+  `window_start` timestamp COMMENT 'When the window begins, UTC',
+  `currency` string,
+  `event_type` string,
+  `count` bigint COMMENT 'How many events',
+  `sum_amount` decimal(38,2),
+  `smallest` decimal(18,2),
+  `largest` decimal(18,2),
+  `last_placed_at` timestamp,
+  `overflowed` string COMMENT 'Sums that have more than 38 digits and are null'
+)
+COMMENT 'Parts of orders_revenue, one for each file of events'
+PARTITIONED BY (`year` int, `month` int, `day` int, `type_key` string)
+ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'
+STORED AS INPUTFORMAT 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'
+OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'
+LOCATION 's3://example-lake/prod/tables/orders/rollups/revenue/epoch=0/'
+TBLPROPERTIES (
+  'iguazu.contract_version' = '3',
+  'projection.enabled' = 'true',
+  'projection.year.type' = 'integer',
+  'projection.year.range' = '2024,2035',
+  'projection.year.digits' = '4',
+  'projection.month.type' = 'integer',
+  'projection.month.range' = '1,12',
+  'projection.month.digits' = '2',
+  'projection.day.type' = 'integer',
+  'projection.day.range' = '1,31',
+  'projection.day.digits' = '2',
+  'projection.type_key.type' = 'injected',
+  'storage.location.template' = 's3://example-lake/prod/tables/orders/rollups/revenue/epoch=0/year=${year}/month=${month}/day=${day}/type_key=${type_key}/'
+);
+
+CREATE OR REPLACE VIEW "analytics"."orders_revenue" AS
+SELECT
+  "window_start",
+  "currency",
+  "event_type",
+  sum("count") AS "count",
+  CASE WHEN count_if(contains(split("overflowed", ','), 'sum_amount')) = 0 THEN sum("sum_amount") END AS "sum_amount",
+  min("smallest") AS "smallest",
+  max("largest") AS "largest",
+  max("last_placed_at") AS "last_placed_at"
+FROM "analytics"."orders_revenue_parts"
+GROUP BY "window_start", "currency", "event_type";
+
+CREATE EXTERNAL TABLE IF NOT EXISTS `analytics`.`orders_gifts_parts` (
+  `window_start` timestamp COMMENT 'When the window begins, UTC',
+  `is_gift` boolean,
+  `count` bigint COMMENT 'How many events',
+  `overflowed` string COMMENT 'Sums that have more than 38 digits and are null'
+)
+COMMENT 'Parts of orders_gifts, one for each file of events'
+PARTITIONED BY (`year` int, `month` int, `day` int, `type_key` string)
+ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'
+STORED AS INPUTFORMAT 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'
+OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'
+LOCATION 's3://example-lake/prod/tables/orders/rollups/gifts/epoch=0/'
+TBLPROPERTIES (
+  'iguazu.contract_version' = '3',
+  'projection.enabled' = 'true',
+  'projection.year.type' = 'integer',
+  'projection.year.range' = '2024,2035',
+  'projection.year.digits' = '4',
+  'projection.month.type' = 'integer',
+  'projection.month.range' = '1,12',
+  'projection.month.digits' = '2',
+  'projection.day.type' = 'integer',
+  'projection.day.range' = '1,31',
+  'projection.day.digits' = '2',
+  'projection.type_key.type' = 'injected',
+  'storage.location.template' = 's3://example-lake/prod/tables/orders/rollups/gifts/epoch=0/year=${year}/month=${month}/day=${day}/type_key=${type_key}/'
+);
+
+CREATE OR REPLACE VIEW "analytics"."orders_gifts" AS
+SELECT
+  "window_start",
+  "is_gift",
+  sum("count") AS "count"
+FROM "analytics"."orders_gifts_parts"
+GROUP BY "window_start", "is_gift";
