@@ -205,3 +205,54 @@ pub fn decode(mut bytes: &[u8]) -> Result<Vec<Directory>, CompactError> {
     }
     Ok(directories)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory() -> Directory {
+        let id = |id| EventId::new(Uuid::from_u128(id));
+        Directory {
+            rows: 2,
+            locators: 4,
+            bloom: 100..132,
+            ids: (id(1), id(2)),
+            times: (Timestamp::from_micros(5), Timestamp::from_micros(6)),
+            firsts: vec![7],
+        }
+    }
+
+    #[test]
+    fn the_first_version_is_these_bytes() {
+        let expected = "49474944 01000000 01000000 \
+            02000000 0400000000000000 6400000000000000 8400000000000000 \
+            00000000000000000000000000000001 00000000000000000000000000000002 \
+            0500000000000000 0600000000000000 0700000000000000";
+        let bytes = encode(&[directory()]);
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, expected.replace(' ', ""));
+        assert_eq!(bytes.len(), encoded_bytes([2].into_iter()));
+        assert_eq!(decode(&bytes).unwrap(), [directory()]);
+        for end in 0..bytes.len() {
+            assert!(decode(&bytes[..end]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_placement_is_looked_for_in_every_block_that_may_have_it() {
+        let firsts = vec![10, 20, 20, 30];
+        let directory = Directory { rows: 1_000, locators: 0, firsts, ..directory() };
+        let blocks = |placement| {
+            let range = directory.blocks(placement);
+            (range.start / 1_024, range.end.div_ceil(1_024))
+        };
+        assert_eq!(blocks(9), (0, 0));
+        assert_eq!(blocks(10), (0, 1));
+        assert_eq!(blocks(15), (0, 1));
+        // It may end the block before, begin the next two, and not the one after.
+        assert_eq!(blocks(20), (0, 3));
+        assert_eq!(blocks(25), (2, 3));
+        assert_eq!(blocks(u64::MAX), (3, 4));
+        assert_eq!(directory.blocks(u64::MAX).end, 4_000);
+    }
+}

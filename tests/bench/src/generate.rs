@@ -49,10 +49,11 @@ pub struct Truth {
 
 /// An event, kept for a while to be sent again.
 #[derive(Clone)]
-struct Event {
+pub struct Event {
     id: String,
     user: String,
-    json: String,
+    /// The document.
+    pub json: String,
     amount_cents: i128,
     quantity: i64,
 }
@@ -109,13 +110,8 @@ fn event(random: &mut Random, arrival: DateTime<Utc>) -> Event {
     of_kind(random, kind, &time)
 }
 
-/// The JSON of an event that happened at a time.
-pub fn event_at(random: &mut Random, time: &str) -> String {
-    let kind = kind(random);
-    of_kind(random, kind, time).json
-}
-
-fn of_kind(random: &mut Random, kind: &Kind, time: &str) -> Event {
+/// An event of a kind that happened at a time.
+pub fn of_kind(random: &mut Random, kind: &Kind, time: &str) -> Event {
     let id = uuid::Builder::from_random_bytes(bytes(random)).into_uuid().hyphenated().to_string();
     let user_number = random.skewed(60_000);
     // A user keeps a country, a tier and a device, as people do.
@@ -167,7 +163,8 @@ const DEVICES: &[(&str, &str, &str)] = &[
     ("android", "Android 14", "Redmi Note 13"),
 ];
 
-fn kind(random: &mut Random) -> &'static Kind {
+/// One of the kinds, each as often as it should be.
+pub fn kind(random: &mut Random) -> &'static Kind {
     let mut place = random.below(KINDS.iter().map(|kind| u64::from(kind.weight)).sum());
     for kind in KINDS {
         match place.checked_sub(kind.weight.into()) {

@@ -135,7 +135,8 @@ impl Days {
         let late = if self.random.per_mille(LATE) { self.random.below(7_200_000) } else { 0 };
         let age = Duration::milliseconds((40 + self.random.skewed(20_000) + late) as i64);
         let happened = (self.arrival - age).max(self.begun);
-        let json = generate::event_at(&mut self.random, &text(happened));
+        let kind = generate::kind(&mut self.random);
+        let json = generate::of_kind(&mut self.random, kind, &text(happened)).json;
         let sent = Sent { json: json.clone(), happened };
         if self.recent.len() < RECENT {
             self.recent.push(sent);
