@@ -135,7 +135,8 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
         let stop = deadline.minus(self.settings.deadline_margin);
         let answer = {
             let io = self.io(stop, &report);
-            let work = pin!(self.work(&io, contract, bucket));
+            // On the heap: it is large, and a run is long.
+            let work = Box::pin(self.work(&io, contract, bucket));
             self.until(stop, deadline, work).await
         };
         let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -100,7 +100,7 @@ impl Function {
         let objects = S3Objects::new(s3, config.bucket.clone(), KeyPrefix::everything());
         let ledger = DynamoLedger::new(dynamodb, config.ledger_table.clone());
         let settings = config.settings.clone();
-        let compactor = Compactor::new(objects, ledger, SystemHost, ParquetTables::default(), settings);
+        let compactor = Compactor::new(objects, ledger, SystemHost, ParquetTables, settings);
         let workers = Workers::new(shared, config.worker.clone().unwrap_or_else(|| name.clone()));
         Self { compactor, workers, config, name }
     }
@@ -109,7 +109,7 @@ impl Function {
         let request = event.context.request_id.clone();
         let deadline = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
         let answer = match Task::of(event.payload) {
-            Ok(task) => self.perform(task, deadline).await,
+            Ok(task) => Box::pin(self.perform(task, deadline)).await,
             Err(error) => Err(error.into()),
         };
         if let Err(Failure(error)) = &answer {

@@ -187,7 +187,7 @@ impl Lake {
 
     pub fn compactor(&self, settings: Settings) -> TestCompactor<'_> {
         let settings = Settings { root: ROOT.to_owned(), ..settings };
-        Compactor::new(&self.objects, &self.ledger, &self.host, ParquetTables::default(), settings)
+        Compactor::new(&self.objects, &self.ledger, &self.host, ParquetTables, settings)
     }
 
     pub fn deadline(&self) -> Timestamp {
