@@ -158,7 +158,7 @@ impl TableFormat for SimFormat {
     fn write(
         &self,
         contract: &Arc<Contract>,
-        inputs: &[&Vec<Line>],
+        inputs: &[Vec<Line>],
         recipes: &[Recipe],
     ) -> Result<Vec<NewFile>, CompactError> {
         let input = |at: u32| inputs.get(at as usize).ok_or_else(|| foreign("no such input"));
