@@ -54,10 +54,11 @@ impl World {
         let there = 500 + (pace & 0xffff) / 4;
         let back = 500 + (pace >> 16) / 4;
         let id = self.calls.len();
-        let fault = (roll < self.scene.storm && !self.reads_only(task)).then(|| self.pick(&request, kind)).filter(|&fault| {
-            let Task { poller, invocation, .. } = self.tasks[task];
-            self.permits(FaultAt { poller, invocation, call, fault })
-        });
+        let fault =
+            (roll < self.scene.storm && !self.reads_only(task)).then(|| self.pick(&request, kind)).filter(|&fault| {
+                let Task { poller, invocation, .. } = self.tasks[task];
+                self.permits(FaultAt { poller, invocation, call, fault })
+            });
         self.note(|world| {
             let Task { poller, invocation, .. } = world.tasks[task];
             format!("poller {poller} invocation {invocation} call {call}: {}", request.name())

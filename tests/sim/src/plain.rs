@@ -91,7 +91,16 @@ impl Line {
         let (event_time, arrival) = (micros()?, micros()?);
         let mut text = || parts.next().map(Arc::from);
         let (kind, stream, shard) = (text()?, text()?, text()?);
-        Some(Self { sequence, seen, id: EventId::new(uuid::Uuid::from_u128(id)), event_time, arrival, kind, stream, shard })
+        Some(Self {
+            sequence,
+            seen,
+            id: EventId::new(uuid::Uuid::from_u128(id)),
+            event_time,
+            arrival,
+            kind,
+            stream,
+            shard,
+        })
     }
 }
 

@@ -70,9 +70,15 @@ impl World {
         if self.scene.compaction.is_none() {
             return u64::MAX;
         }
-        let marks = TABLES.iter().flat_map(|contract| self.newest_versions(&contract.table)).flat_map(|(.., version)| {
-            version.state.lanes.iter().map(|lane| lane.marks.get(chain).map_or(0, |mark| mark.n)).collect::<Vec<_>>()
-        });
+        let marks =
+            TABLES.iter().flat_map(|contract| self.newest_versions(&contract.table)).flat_map(|(.., version)| {
+                version
+                    .state
+                    .lanes
+                    .iter()
+                    .map(|lane| lane.marks.get(chain).map_or(0, |mark| mark.n))
+                    .collect::<Vec<_>>()
+            });
         marks.min().unwrap_or(u64::MAX)
     }
 
@@ -179,7 +185,8 @@ impl World {
         let Some((epoch, buckets)) = self.tables.epoch(table) else { return Ok(()) };
         let folder = format!("/epoch={epoch}/");
         let of_table = format!("tables/{table}/");
-        let manifests = self.objects.keys().filter(|key| key.as_str().starts_with(&of_table) && key.as_str().contains(&folder));
+        let manifests =
+            self.objects.keys().filter(|key| key.as_str().starts_with(&of_table) && key.as_str().contains(&folder));
         if let Some(other) = manifests.into_iter().find(|key| !expected.contains(*key)) {
             return wrong(format!("{other} is of nothing that is live"));
         }
@@ -189,7 +196,10 @@ impl World {
         let named: Vec<_> = snapshot.versions(epoch).map(|(_, entry)| (entry.n, entry.attempt)).collect();
         let newest: Vec<_> = versions.iter().map(|(_, n, version)| (*n, version.attempt)).collect();
         if snapshot.current != epoch || named != newest || (epoch > 0 && newest.len() != buckets as usize) {
-            return wrong(format!("the snapshot is of epoch {} and {named:?}, not of {epoch} and {newest:?}", snapshot.current));
+            return wrong(format!(
+                "the snapshot is of epoch {} and {named:?}, not of {epoch} and {newest:?}",
+                snapshot.current
+            ));
         }
         Ok(())
     }

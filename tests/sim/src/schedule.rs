@@ -271,7 +271,9 @@ impl Schedule {
             Work::Compact { table, bucket, deadline } => {
                 let container = self.shared.lock().tasks[task].container;
                 let compactor = self.compactor(container, table);
-                Box::pin(async move { Ended::Compaction(Box::new(compactor.run(&TABLES[table], bucket, deadline).await)) })
+                Box::pin(
+                    async move { Ended::Compaction(Box::new(compactor.run(&TABLES[table], bucket, deadline).await)) },
+                )
             }
             Work::ChangeBuckets { table, buckets } => Box::pin(async move {
                 let (retry, deadline) = (RetryPolicy::default(), self_deadline(&host));
@@ -342,7 +344,8 @@ impl Schedule {
     }
 
     fn new_compactor(&self, readers_epoch: u32, container: usize) -> Arc<TableCompactor> {
-        let settings = self.shared.lock().scene.compaction.as_ref().map(|scene| scene.settings(readers_epoch, container));
+        let settings =
+            self.shared.lock().scene.compaction.as_ref().map(|scene| scene.settings(readers_epoch, container));
         let ports = SimPorts(self.shared.clone());
         let host = SimHost(self.shared.clone());
         Arc::new(Compactor::new(ports.clone(), ports, host, SimFormat::Plain, settings.unwrap_or_default()))

@@ -174,7 +174,8 @@ impl World {
         let buckets = self.tables.epochs.get(table).and_then(|epochs| epochs.get(*epoch as usize)).copied();
         let key = Written { n, attempt, ordinal: 0 }.object(chain, table, VersionPart::State).key();
         let state = self.object(&key)?;
-        let state = codec::state(key.as_str(), &state, sum).map_err(|error| (InvariantId::I5Objects, error.to_string()))?;
+        let state =
+            codec::state(key.as_str(), &state, sum).map_err(|error| (InvariantId::I5Objects, error.to_string()))?;
         state.conserved().map_err(|violation| (violation.id, violation.detail))?;
         if buckets.is_none_or(|buckets| state.span != Span::of_bucket(*bucket, buckets)) {
             return wrong(InvariantId::I6Table, format!("{chain} is not of {buckets:?} buckets in version {n}"));
@@ -194,7 +195,10 @@ impl World {
             let rows: u64 = files.iter().map(|file| file.rows).sum();
             let changed = files.iter().map(|file| file.written.n).max();
             if files.len() as u64 != u64::from(entry.files) || rows != entry.rows || changed > Some(entry.changed) {
-                return wrong(InvariantId::I10Conservation, format!("{partition} of {chain} is miscounted in version {n}"));
+                return wrong(
+                    InvariantId::I10Conservation,
+                    format!("{partition} of {chain} is miscounted in version {n}"),
+                );
             }
             for file in &files {
                 let key = file.written.data(chain, table, partition);
@@ -233,7 +237,8 @@ impl World {
         key: &ObjectKey,
     ) -> Checked<Arc<Vec<Line>>> {
         let bytes = self.object(key)?;
-        let of = file.rollups.iter().map(|rollup| file.written.rollup(chain, &contract.table, partition, &rollup.rollup));
+        let of =
+            file.rollups.iter().map(|rollup| file.written.rollup(chain, &contract.table, partition, &rollup.rollup));
         let of: Vec<_> = of.map(|key| self.object(&key)).collect::<Checked<_>>()?;
         if let Some(lines) = self.tables.lines.get(key) {
             return Ok(Arc::clone(lines));
@@ -302,20 +307,18 @@ impl World {
             let placement = raw.line.id.placement();
             let lane = state.lanes.iter().find(|lane| lane.span.holds(placement));
             raw.table == *table
-                && lane
-                    .and_then(|lane| lane.marks.get(&raw.chain))
-                    .is_some_and(|mark| mark.covers(raw.n, raw.ordinal))
+                && lane.and_then(|lane| lane.marks.get(&raw.chain)).is_some_and(|mark| mark.covers(raw.n, raw.ordinal))
         });
         let best = best(contract.keep, covered.map(|raw| &raw.line));
-        self.compare(&best, &self.live(chain, version)).or_else(|detail| {
-            wrong(InvariantId::I6Table, format!("the next version of {chain}: {detail}"))
-        })
+        self.compare(&best, &self.live(chain, version))
+            .or_else(|detail| wrong(InvariantId::I6Table, format!("the next version of {chain}: {detail}")))
     }
 
     /// The rows of a version.
     pub(crate) fn live<'a>(&'a self, chain: &ChainId, version: &'a Version) -> BTreeMap<EventId, &'a Line> {
         let ChainId::Bucket { table, .. } = chain else { return BTreeMap::new() };
-        let files = version.partitions.iter().flat_map(|(partition, files)| files.iter().map(move |file| (partition, file)));
+        let files =
+            version.partitions.iter().flat_map(|(partition, files)| files.iter().map(move |file| (partition, file)));
         files
             .filter_map(|(partition, file)| self.tables.lines.get(&file.written.data(chain, table, partition)))
             .flat_map(|lines| lines.iter().map(|line| (line.id, line)))
@@ -372,12 +375,17 @@ impl World {
                     events.push(Event::PartitionEmptied);
                 }
             }
-            let moved = before.places.iter().filter(|(id, place)| version.places.get(*id).is_some_and(|now| now != *place));
+            let moved =
+                before.places.iter().filter(|(id, place)| version.places.get(*id).is_some_and(|now| now != *place));
             events.extend(moved.map(|_| Event::MovedToAnotherPartition));
         }
         self.note(|_| {
             let totals = state.totals;
-            format!("version {n} of {chain}: {totals:?}, {} partitions, {} seeds", state.partitions.len(), state.seeds.len())
+            format!(
+                "version {n} of {chain}: {totals:?}, {} partitions, {} seeds",
+                state.partitions.len(),
+                state.seeds.len()
+            )
         });
         events.into_iter().for_each(|event| self.counters.event(event));
     }
@@ -432,7 +440,10 @@ impl World {
             for (bucket, entry) in &versions.versions {
                 let now = new.epochs.get(&epoch).and_then(|versions| versions.versions.get(bucket));
                 if now.is_none_or(|now| now.n < entry.n) {
-                    return wrong(InvariantId::I8Readers, format!("the snapshot of {table} goes back in {epoch}.{bucket}"));
+                    return wrong(
+                        InvariantId::I8Readers,
+                        format!("the snapshot of {table} goes back in {epoch}.{bucket}"),
+                    );
                 }
             }
         }
@@ -458,7 +469,9 @@ impl World {
         if old.as_ref().is_some_and(|old| old.version() >= Some(n)) {
             return wrong(InvariantId::I8Readers, format!("{key} goes back to version {n}"));
         }
-        if self.files_of(&object, n).is_none_or(|files| files != new.files) || manifest_key(&object).as_ref() != Some(key) {
+        if self.files_of(&object, n).is_none_or(|files| files != new.files)
+            || manifest_key(&object).as_ref() != Some(key)
+        {
             return wrong(InvariantId::I8Readers, format!("{key} is of no committed version: {:?}", new.files));
         }
         if self.tables.chains.get(&object.chain).is_some_and(|rows| rows.len() as u64 > n.get() + 1) {

@@ -41,7 +41,13 @@ fn is_better(rule: Keep, one: &Line, other: &Line) -> bool {
 pub fn best<'a>(rule: Keep, rows: impl IntoIterator<Item = &'a Line>) -> BTreeMap<EventId, &'a Line> {
     let mut best: BTreeMap<EventId, &Line> = BTreeMap::new();
     for line in rows {
-        best.entry(line.id).and_modify(|kept| if is_better(rule, line, kept) { *kept = line }).or_insert(line);
+        best.entry(line.id)
+            .and_modify(|kept| {
+                if is_better(rule, line, kept) {
+                    *kept = line
+                }
+            })
+            .or_insert(line);
     }
     best
 }
