@@ -44,7 +44,7 @@ pub fn best<'a>(rule: Keep, rows: impl IntoIterator<Item = &'a Line>) -> BTreeMa
         best.entry(line.id)
             .and_modify(|kept| {
                 if is_better(rule, line, kept) {
-                    *kept = line
+                    *kept = line;
                 }
             })
             .or_insert(line);

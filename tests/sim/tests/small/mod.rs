@@ -1,5 +1,8 @@
 //! A small lake in memory, without faults but for a death at a call that is counted, or a pause at every call.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "these are tests, though in functions of their own")]
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::future::Future;
 use std::ops::Range;
 use std::pin::{Pin, pin};
