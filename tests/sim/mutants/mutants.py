@@ -206,6 +206,12 @@ CONTROLS = [
         before="manifests.publish(&view, job.epoch, job.bucket, through.newest()).await?;",
         after="""let before = if ON { version.n.previous() } else { through.newest() };
         manifests.publish(&view, job.epoch, job.bucket, before).await?;""",
+        also=(
+            (
+                "            if let Some(version) = &version {\n",
+                "            if let Some(version) = version.as_ref().filter(|_| !ON || io.report().versions > 0) {\n",
+            ),
+        ),
     ),
 ]
 

@@ -176,7 +176,9 @@ impl World {
     }
 
     pub(crate) fn begin_table_sweep(&mut self, run: u32, table: usize) {
-        self.begin_aside(TABLE_SWEEPER + run, Work::SweepTable { table, readers_epoch: 0 });
+        // Readers are pointed to an epoch at rest, which is long ago when a sweep is told of it.
+        let readers_epoch = self.tables.readers_epoch.get(&TABLES[table].table).copied().unwrap_or(0);
+        self.begin_aside(TABLE_SWEEPER + run, Work::SweepTable { table, readers_epoch });
     }
 
     pub(crate) fn begin_reading(&mut self, reader: u32, table: usize) {

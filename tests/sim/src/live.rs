@@ -23,7 +23,7 @@ use crate::plain::{Line, SimFormat};
 const HEADER: u64 = 11;
 
 /// What a roll-up says of some rows: by window and group, the count and the sum.
-pub(crate) type Sums = BTreeMap<(i64, String), (u64, i128)>;
+pub type Sums = BTreeMap<(i64, String), (u64, i128)>;
 
 fn foreign(problem: &str) -> CompactError {
     CompactError::Foreign { problem: problem.to_owned() }
@@ -34,7 +34,7 @@ fn bit(id: EventId) -> u32 {
 }
 
 /// What a roll-up has to say of these rows.
-pub(crate) fn sums<'a>(rollup: &Rollup, lines: impl IntoIterator<Item = &'a Line>) -> Sums {
+pub fn sums<'a>(rollup: &Rollup, lines: impl IntoIterator<Item = &'a Line>) -> Sums {
     let mut sums = Sums::new();
     let hours = match rollup.window {
         Window::Hour => 1,
@@ -52,7 +52,7 @@ pub(crate) fn sums<'a>(rollup: &Rollup, lines: impl IntoIterator<Item = &'a Line
 }
 
 /// The sums of a roll-up's file.
-pub(crate) fn read_sums(file: &[u8]) -> Option<Sums> {
+pub fn read_sums(file: &[u8]) -> Option<Sums> {
     let parse = |line: &str| {
         let mut parts = line.split(' ');
         let group = (parts.next()?.parse().ok()?, parts.next()?.to_owned());
@@ -62,7 +62,7 @@ pub(crate) fn read_sums(file: &[u8]) -> Option<Sums> {
 }
 
 /// Adds what one file says to what others said.
-pub(crate) fn add_sums(to: &mut Sums, other: &Sums) {
+pub fn add_sums(to: &mut Sums, other: &Sums) {
     for (group, (count, sum)) in other {
         let entry = to.entry(group.clone()).or_default();
         *entry = (entry.0 + count, entry.1 + sum);
