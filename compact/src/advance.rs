@@ -1,6 +1,7 @@
 //! One version: what is new is read, kept or dropped, written, and committed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -8,14 +9,14 @@ use iguazu_lake::commit::{Row, codec as rows};
 use iguazu_lake::host::Host;
 use iguazu_lake::ids::{AttemptId, ChainId, EventId, RowNumber, Timestamp};
 use iguazu_lake::invariants::{InvariantId, Violation};
-use iguazu_lake::keys::version::{TablePartition, VersionPart};
+use iguazu_lake::keys::version::{TablePartition, TypeKey, VersionPart};
 use iguazu_lake::ports::{Ledger, Objects};
 
 use crate::arrange::{self, Arrangement, arrange};
 use crate::driver::{Advanced, Compactor, Job};
 use crate::epoch::Epochs;
 use crate::error::CompactError;
-use crate::format::{Held, Keys, NewFile, Recipe, TableFormat};
+use crate::format::{Held, Keys, NewFile, Recipe, RowKey, TableFormat};
 use crate::head::{Version, version_of};
 use crate::io::{CONCURRENT, Io, LiveReader};
 use crate::keep::{Candidate, Delivery, RowRef, best, by_times};
@@ -34,7 +35,7 @@ const IDLE_ROWS_MAX: u64 = 256;
 
 /// What a version takes in: raw files, or files of the epoch before.
 struct Intake<I> {
-    files: Vec<Opened<I>>,
+    news: News<I>,
     plan: Plan,
     /// The seeds as they are afterwards.
     seeds: Vec<crate::state::Seed>,
@@ -42,17 +43,81 @@ struct Intake<I> {
     files_taken: u64,
     raw_bytes: u64,
     rows: u64,
-    oldest: Option<Timestamp>,
     more: bool,
 }
 
-/// An opened file, and which of its rows are new.
-struct Opened<I> {
-    input: I,
-    keys: Keys,
-    /// The parts of the bucket that have not taken it, and for raw files the lane of each.
-    spans: Vec<(Span, Option<usize>)>,
-    chain: ChainId,
+/// What of the opened files is new. The keys of all rows would take as much again, so each file's are given up as soon
+/// as they are looked through.
+struct News<I> {
+    inputs: Vec<I>,
+    /// The rows that are new to the bucket.
+    candidates: Vec<Candidate>,
+    /// How many of them each lane takes from each chain.
+    taken: BTreeMap<(usize, ChainId), u64>,
+    /// When the oldest row of the files arrived.
+    oldest: Option<Timestamp>,
+    kinds: Kinds,
+}
+
+/// The types of rows, where the table is partitioned by them.
+#[derive(Default)]
+struct Kinds {
+    names: Vec<TypeKey>,
+    /// For each input and row of it, a position among the names.
+    rows: Vec<Vec<u32>>,
+}
+
+impl Kinds {
+    fn of(&self, at: RowRef) -> Option<u32> {
+        self.rows.get(at.input as usize)?.get(at.row as usize).copied()
+    }
+
+    /// The types of the next input's rows.
+    fn add(&mut self, keys: &Keys) {
+        let known: Vec<u32> = keys
+            .kinds
+            .iter()
+            .map(|kind| {
+                let found = self.names.iter().position(|name| name == kind).unwrap_or_else(|| {
+                    self.names.push(kind.clone());
+                    self.names.len() - 1
+                });
+                // There are no more types than rows in a run.
+                found as u32
+            })
+            .collect();
+        let of = |key: &RowKey| known.get(key.kind as usize).copied().unwrap_or(u32::MAX);
+        self.rows.push(keys.rows.iter().map(of).collect());
+    }
+}
+
+impl<I> News<I> {
+    fn with_room(rows: usize) -> Self {
+        let candidates = Vec::with_capacity(rows);
+        Self { inputs: Vec::new(), candidates, taken: BTreeMap::new(), oldest: None, kinds: Kinds::default() }
+    }
+
+    /// Takes a file. `spans` are the parts of the bucket that have not taken it, and for raw files the lane of each.
+    fn add(&mut self, job: &Job<'_>, input: I, keys: &Keys, spans: &[(Span, Option<usize>)], chain: &ChainId) {
+        let number = self.inputs.len() as u32;
+        for &(span, lane) in spans {
+            let before = self.candidates.len();
+            let new = keys.rows.iter().zip(0..).filter(|(key, _)| span == Span::ALL || span.holds(key.id.placement()));
+            self.candidates.extend(new.map(|(key, row)| Candidate {
+                id: key.id,
+                copy: key.copy,
+                at: RowRef { input: number, row },
+            }));
+            if let Some(lane) = lane {
+                *self.taken.entry((lane, chain.clone())).or_default() += (self.candidates.len() - before) as u64;
+            }
+        }
+        self.oldest = self.oldest.into_iter().chain(keys.rows.iter().map(|key| key.copy.arrival)).min();
+        if job.contract.partition_by_type {
+            self.kinds.add(keys);
+        }
+        self.inputs.push(input);
+    }
 }
 
 /// A live row that a better copy replaces.
@@ -77,16 +142,21 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
         };
         // A bucket of a later epoch has a version even if it is empty, so that all can be seen to have begun.
         let begins = base.is_none() && job.epoch.number > 0;
-        if intake.files.is_empty() && intake.seeds == state.seeds && !begins && !worth_a_version(&state, &intake.plan) {
+        if intake.news.inputs.is_empty()
+            && intake.seeds == state.seeds
+            && !begins
+            && !worth_a_version(&state, &intake.plan)
+        {
             io.report().rows_left = intake.plan.rows_left;
             return Ok(Advanced::Nothing);
         }
         let n = base.map_or(RowNumber::FIRST, |version| version.n.next());
         let live = base.map(|version| version.files.clone()).unwrap_or_default();
         let mut change = Change { n, attempt: AttemptId::fresh(io.host), live, outputs: Vec::new() };
-        let (candidates, taken) = self.candidates(&intake);
+        let candidates = std::mem::take(&mut intake.news.candidates);
+        let taken = std::mem::take(&mut intake.news.taken);
         let came = candidates.len() as u64;
-        let (fresh, lost, dropped) = self.choose(io, job, &change.live, candidates, &intake.files).await?;
+        let (fresh, lost, dropped) = self.choose(io, job, &change.live, candidates, &intake.news.inputs).await?;
         let counts = Counts { came, taken, dropped, replaced: lost.values().map(|rows| rows.len() as u64).sum() };
         count(&mut state, &intake, &counts);
         self.rewrite(io, job, &mut state, &mut change, &mut intake, fresh, lost).await?;
@@ -113,19 +183,24 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
                     format!("{} rows in a file that was committed with {}", keys.rows.len(), input.entry.rows);
                 return Err(CompactError::Foreign { problem });
             }
-            let spans = input.lanes.iter().map(|&lane| (state.lanes[lane].span, Some(lane))).collect();
-            Ok(Opened { input: opened, keys, spans, chain: input.chain.clone() })
+            Ok((input, opened, keys))
         });
-        let files: Vec<_> = stream::iter(reads).buffered(CONCURRENT).try_collect().await?;
+        let mut reads = stream::iter(reads).buffered(CONCURRENT);
+        let rows: u64 = plan.inputs.iter().map(|input| input.entry.rows).sum();
+        let mut news = News::with_room(self.room(rows));
+        while let Some((input, opened, keys)) = reads.try_next().await? {
+            let spans: Vec<_> = input.lanes.iter().map(|&lane| (state.lanes[lane].span, Some(lane))).collect();
+            news.add(job, opened, &keys, &spans, &input.chain);
+        }
+        drop(reads);
         let more = plan.more || cut;
         Ok(Intake {
             seeds: state.seeds.clone(),
             seeded: 0,
             raw_bytes: plan.inputs.iter().map(|input| input.entry.bytes).sum(),
-            rows: plan.inputs.iter().map(|input| input.entry.rows).sum(),
-            oldest: oldest(&files),
-            files_taken: files.len() as u64,
-            files,
+            rows,
+            files_taken: news.inputs.len() as u64,
+            news,
             plan,
             more,
         })
@@ -140,13 +215,13 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
         seed: &crate::state::Seed,
     ) -> Result<Intake<F::Input>, CompactError> {
         let version = version_of(io, &self.remembered, &seed.chain, job.table, seed.n).await?;
-        let mut files = Vec::new();
+        let mut news = News::with_room(0);
         let (mut rows, mut bytes, mut passed) = (0, 0, seed.files);
         let all = version.files.iter().flat_map(|(partition, files)| files.iter().map(move |file| (partition, file)));
         let mut rest = all.skip(seed.files as usize).peekable();
         while let Some((partition, file)) = rest.next_if(|(_, file)| {
             let budget = &self.settings.budget;
-            files.is_empty() || (rows + file.rows <= budget.rows_max && bytes + file.bytes <= budget.bytes_max)
+            news.inputs.is_empty() || (rows + file.rows <= budget.rows_max && bytes + file.bytes <= budget.bytes_max)
         }) {
             passed += 1;
             let key = file.written.data(&seed.chain, job.table, partition);
@@ -154,50 +229,30 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
             let input = self.format.open(job.contract, content)?;
             let keys = self.format.keys(job.contract, &input)?;
             (rows, bytes) = (rows + file.rows, bytes + file.bytes);
-            files.push(Opened { input, keys, spans: vec![(seed.span, None)], chain: seed.chain.clone() });
+            news.add(job, input, &keys, &[(seed.span, None)], &seed.chain);
         }
         let mut seeds = state.seeds.clone();
         match rest.peek() {
             Some(_) => seeds[0].files = passed,
             None => drop(seeds.remove(0)),
         }
+        // How long a row has waited is said of raw files.
+        news.oldest = None;
         Ok(Intake {
-            seeded: files.len() as u64,
-            files_taken: files.len() as u64,
-            files,
+            seeded: news.inputs.len() as u64,
+            files_taken: news.inputs.len() as u64,
+            news,
             plan: Plan { marks: state.lanes.iter().map(|lane| lane.marks.clone()).collect(), ..Plan::default() },
             seeds,
             raw_bytes: bytes,
             rows,
-            oldest: None,
             more: true,
         })
     }
 
-    /// The rows that are new to the bucket, and how many of them each lane takes from each chain.
-    fn candidates(&self, intake: &Intake<F::Input>) -> (Vec<Candidate>, BTreeMap<(usize, ChainId), u64>) {
-        let mut candidates = Vec::new();
-        let mut taken: BTreeMap<(usize, ChainId), u64> = BTreeMap::new();
-        for (file, input) in intake.files.iter().zip(0..) {
-            for &(span, lane) in &file.spans {
-                let before = candidates.len();
-                let new = file
-                    .keys
-                    .rows
-                    .iter()
-                    .zip(0..)
-                    .filter(|(key, _)| span == Span::ALL || span.holds(key.id.placement()));
-                candidates.extend(new.map(|(key, row)| Candidate {
-                    id: key.id,
-                    copy: key.copy,
-                    at: RowRef { input, row },
-                }));
-                if let Some(lane) = lane {
-                    *taken.entry((lane, file.chain.clone())).or_default() += (candidates.len() - before) as u64;
-                }
-            }
-        }
-        (candidates, taken)
+    /// For how many rows there is room to be made. What is not used of it is never touched.
+    fn room(&self, rows: u64) -> usize {
+        usize::try_from(rows.min(self.settings.budget.rows_max)).unwrap_or_default()
     }
 
     /// Which of the new rows become live, which live rows they replace, and how many new rows are dropped.
@@ -207,15 +262,18 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
         job: &Job<'_>,
         live: &BTreeMap<TablePartition, Arc<Vec<LiveFile>>>,
         candidates: Vec<Candidate>,
-        files: &[Opened<F::Input>],
+        inputs: &[F::Input],
     ) -> Result<(Vec<Candidate>, Lost, u64), CompactError> {
         let rule = job.contract.keep;
         let came = candidates.len();
-        let delivery = |at: RowRef| self.delivery(files, at);
+        let delivery = |at: RowRef| self.delivery(inputs, at);
         let mut kept = best(rule, candidates, delivery)?;
         let mut lost = Lost::new();
         let mut worse = BTreeSet::new();
-        let ids: Vec<EventId> = kept.iter().map(|candidate| candidate.id).collect();
+        let ids: Vec<EventId> = match live.is_empty() {
+            true => Vec::new(),
+            false => kept.iter().map(|candidate| candidate.id).collect(),
+        };
         for (partition, at, held) in self.held(io, job, live, &ids).await? {
             let found =
                 kept.binary_search_by_key(&(held.id.placement(), held.id), |kept| (kept.id.placement(), kept.id));
@@ -225,7 +283,7 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
                 });
             };
             let better = match by_times(rule, &kept[mine].copy, &held.copy) {
-                std::cmp::Ordering::Equal => self.delivery(files, kept[mine].at)? < held.delivery,
+                std::cmp::Ordering::Equal => self.delivery(inputs, kept[mine].at)? < held.delivery,
                 order => order.is_lt(),
             };
             if better {
@@ -242,8 +300,8 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
         Ok((kept, lost, dropped))
     }
 
-    fn delivery(&self, files: &[Opened<F::Input>], at: RowRef) -> Result<Delivery, CompactError> {
-        let found = self.format.deliveries(&files[at.input as usize].input, &[at.row])?;
+    fn delivery(&self, inputs: &[F::Input], at: RowRef) -> Result<Delivery, CompactError> {
+        let found = self.format.deliveries(&inputs[at.input as usize], &[at.row])?;
         found.into_iter().next().ok_or_else(|| CompactError::Foreign { problem: "a row has no delivery id".to_owned() })
     }
 
@@ -291,16 +349,16 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
         state: &mut State,
         change: &mut Change,
         intake: &mut Intake<F::Input>,
-        fresh: Vec<Candidate>,
+        mut fresh: Vec<Candidate>,
         lost: Lost,
     ) -> Result<(), CompactError> {
-        let partitions = self.by_partition(job, intake, fresh);
+        let partitions = by_partition(job, &std::mem::take(&mut intake.news.kinds), &mut fresh);
         let touched: BTreeSet<_> =
             partitions.keys().cloned().chain(lost.keys().map(|(partition, _)| partition.clone())).collect();
         let bytes_a_row = intake.raw_bytes as f64 / intake.rows.max(1) as f64;
         let mut work = Vec::new();
         for partition in touched {
-            let rows = partitions.get(&partition).map(Vec::as_slice).unwrap_or_default();
+            let rows = partitions.get(&partition).map_or(0, Range::len);
             let files = change.live.get(&partition).cloned().unwrap_or_default();
             let sizes: Vec<_> = (0..files.len())
                 .map(|at| {
@@ -308,12 +366,11 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
                     arrange::File { rows: files[at].rows, bytes: files[at].bytes, lost }
                 })
                 .collect();
-            let fresh_bytes = (rows.len() as f64 * bytes_a_row) as u64;
-            let arrangement = arrange(&sizes, rows.len() as u64, fresh_bytes, &self.settings.sizes);
+            let fresh_bytes = (rows as f64 * bytes_a_row) as u64;
+            let arrangement = arrange(&sizes, rows as u64, fresh_bytes, &self.settings.sizes);
             work.push((partition, files, arrangement));
         }
-        // The keys are not needed any more, but the files are.
-        let mut inputs: Vec<F::Input> = std::mem::take(&mut intake.files).into_iter().map(|file| file.input).collect();
+        let mut inputs = std::mem::take(&mut intake.news.inputs);
         let offset = inputs.len();
         let mut reread = Vec::new();
         for (of, input, keys) in self.reread(io, job, &work).await? {
@@ -322,13 +379,12 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
         }
         let mut recipes = Vec::new();
         for (at, (partition, files, arrangement)) in work.iter().enumerate() {
-            let mut part = Portion { rows: Vec::new(), whole: Vec::new() };
-            let fresh = partitions.get(partition).map(Vec::as_slice).unwrap_or_default();
-            part.rows.extend(fresh.iter().map(|candidate| (candidate.copy.event_time, candidate.id, candidate.at)));
+            let fresh = partitions.get(partition).map_or(&[][..], |range| &fresh[range.clone()]);
+            let mut part = Portion { fresh, live: Vec::new(), whole: Vec::new() };
             for (which, (_, (position, keys))) in reread.iter().enumerate().filter(|(_, (of, _))| *of == at) {
                 let gone = lost.get(&(partition.clone(), *position));
                 part.whole.push((offset + which) as u32);
-                part.rows.extend(
+                part.live.extend(
                     keys.rows.iter().zip(0..).filter(|(_, row)| gone.is_none_or(|gone| !gone.contains(row))).map(
                         |(key, row)| (key.copy.event_time, key.id, RowRef { input: (offset + which) as u32, row }),
                     ),
@@ -336,41 +392,15 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
             }
             let copies = fresh_apart(files, arrangement, &part.whole);
             let made = recipes.len();
-            recipes.extend(part.recipes(arrangement, copies, fresh.len()));
+            recipes.extend(part.recipes(arrangement, copies));
             let copied = recipes[made..].iter().filter(|recipe| matches!(recipe, Recipe::Copy(_))).count();
             io.report().files_copied += if copied > 0 { part.whole.len() as u64 } else { 0 };
             change.outputs.push(made..recipes.len());
         }
+        drop((fresh, reread));
         let written = self.write(job, &inputs, &recipes)?;
-        drop(inputs);
+        drop((inputs, recipes));
         self.store(io, job, state, change, work, &lost, written).await
-    }
-
-    /// The new rows by the partition that they belong to.
-    fn by_partition(
-        &self,
-        job: &Job<'_>,
-        intake: &Intake<F::Input>,
-        fresh: Vec<Candidate>,
-    ) -> BTreeMap<TablePartition, Vec<Candidate>> {
-        let mut days: BTreeMap<(i64, Option<&str>), Vec<Candidate>> = BTreeMap::new();
-        for candidate in fresh {
-            let keys = &intake.files[candidate.at.input as usize].keys;
-            let kind = job
-                .contract
-                .partition_by_type
-                .then(|| keys.rows.get(candidate.at.row as usize).and_then(|key| keys.kinds.get(key.kind as usize)));
-            let day = candidate.copy.event_time.micros().div_euclid(86_400_000_000);
-            days.entry((day, kind.flatten().map(|kind| kind.as_str()))).or_default().push(candidate);
-        }
-        let mut partitions: BTreeMap<TablePartition, Vec<Candidate>> = BTreeMap::new();
-        for ((_, kind), rows) in days {
-            let day = rows.first().map_or(Timestamp::EPOCH, |candidate| candidate.copy.event_time);
-            let kind = kind.and_then(|kind| kind.parse().ok());
-            let partition = TablePartition { kind, ..TablePartition::of(day) };
-            partitions.entry(partition).or_default().extend(rows);
-        }
-        partitions
     }
 
     /// Reads the live files that are written anew: of which partition, opened, and where in it with which keys.
@@ -510,7 +540,7 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
         report.duplicates += counts.dropped + counts.replaced;
         report.replaced += counts.replaced;
         report.rows_left = intake.plan.rows_left;
-        let lag = intake.oldest.map_or(0, |oldest| now.since(oldest).as_millis());
+        let lag = intake.news.oldest.map_or(0, |oldest| now.since(oldest).as_millis());
         report.lag_ms = report.lag_ms.max(u64::try_from(lag).unwrap_or(u64::MAX));
         let version = Box::new(Version { n, attempt, at, state, files: live });
         Ok(Advanced::Won { version, more: intake.more })
@@ -523,7 +553,7 @@ struct Change {
     attempt: AttemptId,
     live: BTreeMap<TablePartition, Arc<Vec<LiveFile>>>,
     /// The recipes of each partition that is written.
-    outputs: Vec<std::ops::Range<usize>>,
+    outputs: Vec<Range<usize>>,
 }
 
 struct Counts {
@@ -533,34 +563,71 @@ struct Counts {
     replaced: u64,
 }
 
+/// Brings new rows into the order in which they are written, and says which of them belong to which partition.
+fn by_partition(job: &Job<'_>, kinds: &Kinds, fresh: &mut [Candidate]) -> BTreeMap<TablePartition, Range<usize>> {
+    let by_type = job.contract.partition_by_type;
+    let kind = |row: &Candidate| by_type.then(|| kinds.of(row.at)).flatten();
+    let day = |row: &Candidate| row.copy.event_time.micros().div_euclid(86_400_000_000);
+    if by_type {
+        fresh.sort_unstable_by_key(|row| (kind(row), place(row)));
+    } else {
+        fresh.sort_unstable_by_key(place);
+    }
+    let mut at = 0;
+    let mut partitions = BTreeMap::new();
+    for rows in fresh.chunk_by(|a, b| day(a) == day(b) && kind(a) == kind(b)) {
+        let Some(first) = rows.first() else { continue };
+        let kind = kind(first).and_then(|kind| kinds.names.get(kind as usize)).cloned();
+        let partition = TablePartition { kind, ..TablePartition::of(first.copy.event_time) };
+        partitions.insert(partition, at..at + rows.len());
+        at += rows.len();
+    }
+    partitions
+}
+
+/// Where a row is written among others.
+fn place(row: &Candidate) -> (Timestamp, EventId, RowRef) {
+    (row.copy.event_time, row.id, row.at)
+}
+
 /// The rows of a partition that are written.
-struct Portion {
-    rows: Vec<(Timestamp, EventId, RowRef)>,
+struct Portion<'a> {
+    /// The new ones, in order.
+    fresh: &'a [Candidate],
+    /// Those of live files that are written anew.
+    live: Vec<(Timestamp, EventId, RowRef)>,
     /// The live files among the inputs, in the order of their event times.
     whole: Vec<u32>,
 }
 
-impl Portion {
+impl Portion<'_> {
     /// Cuts the rows into files of about equal size, by event time. `copies` are files to copy as they are; then only
-    /// the first `fresh` rows are written.
-    fn recipes(&mut self, arrangement: &Arrangement, copies: Option<Vec<u32>>, fresh: usize) -> Vec<Recipe> {
+    /// the new rows are written.
+    fn recipes(&mut self, arrangement: &Arrangement, copies: Option<Vec<u32>>) -> Vec<Recipe> {
         let mut recipes = Vec::new();
         let mut outputs = arrangement.outputs.max(1) as usize;
         if let Some(copies) = copies {
-            self.rows.truncate(fresh);
+            self.live = Vec::new();
             recipes.push(Recipe::Copy(copies));
-            if self.rows.is_empty() {
+            if self.fresh.is_empty() {
                 return recipes;
             }
             outputs = 1;
         }
-        self.rows.sort_unstable();
-        let size = self.rows.len().div_ceil(outputs).max(1);
-        let refs = |rows: &[(Timestamp, EventId, RowRef)]| Recipe::Rows(rows.iter().map(|&(.., at)| at).collect());
-        if self.rows.is_empty() {
-            recipes.push(Recipe::Rows(Vec::new()));
+        let rows: Vec<RowRef> = if self.live.is_empty() {
+            self.fresh.iter().map(|row| row.at).collect()
+        } else {
+            let mut rows = std::mem::take(&mut self.live);
+            rows.extend(self.fresh.iter().map(place));
+            rows.sort_unstable();
+            rows.into_iter().map(|(.., at)| at).collect()
+        };
+        let size = rows.len().div_ceil(outputs).max(1);
+        if rows.len() <= size {
+            recipes.push(Recipe::Rows(rows));
+        } else {
+            recipes.extend(rows.chunks(size).map(|rows| Recipe::Rows(rows.to_vec())));
         }
-        recipes.extend(self.rows.chunks(size).map(refs));
         recipes
     }
 }
@@ -632,10 +699,6 @@ fn live_file(written: Written, new: &NewFile) -> LiveFile {
         index: new.index,
         rollups: new.rollups.iter().map(rollup).collect(),
     }
-}
-
-fn oldest<I>(files: &[Opened<I>]) -> Option<Timestamp> {
-    files.iter().flat_map(|file| &file.keys.rows).map(|key| key.copy.arrival).min()
 }
 
 /// The rows of every shard's chain from the least mark on, and whether a chain has more than were read.

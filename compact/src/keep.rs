@@ -95,30 +95,32 @@ pub fn best<E>(
     mut candidates: Vec<Candidate>,
     mut delivery: impl FnMut(RowRef) -> Result<Delivery, E>,
 ) -> Result<Vec<Candidate>, E> {
-    let mut order: Vec<(u64, u32)> =
-        candidates.iter().zip(0..).map(|(candidate, at)| (candidate.id.placement(), at)).collect();
-    order.sort_unstable();
-    let mut kept = Vec::with_capacity(order.len());
-    for run in order.chunk_by(|a, b| a.0 == b.0) {
-        if let [(_, only)] = run {
-            kept.push(candidates[*only as usize]);
-            continue;
-        }
+    // In place: there may be many millions of them.
+    candidates.sort_by_cached_key(|candidate| candidate.id.placement());
+    let mut kept = 0;
+    let mut from = 0;
+    while let Some(first) = candidates.get(from) {
+        let placement = first.id.placement();
+        let same = candidates[from + 1..].iter().take_while(|other| other.id.placement() == placement).count();
+        let to = from + 1 + same;
         // Two ids of one placement are as good as impossible, and right all the same.
-        let mut run: Vec<_> = run.iter().map(|&(_, at)| candidates[at as usize]).collect();
-        run.sort_by_key(|candidate| candidate.id);
-        for copies in run.chunk_by(|a, b| a.id == b.id) {
-            let mut winner = copies[0];
-            for other in &copies[1..] {
-                if is_better(rule, other, &winner, &mut delivery)? {
-                    winner = *other;
+        candidates[from..to].sort_by_key(|candidate| candidate.id);
+        while from < to {
+            let mut winner = candidates[from];
+            let id = winner.id;
+            from += 1;
+            while from < to && candidates[from].id == id {
+                if is_better(rule, &candidates[from], &winner, &mut delivery)? {
+                    winner = candidates[from];
                 }
+                from += 1;
             }
-            kept.push(winner);
+            candidates[kept] = winner;
+            kept += 1;
         }
     }
-    candidates.clear();
-    Ok(kept)
+    candidates.truncate(kept);
+    Ok(candidates)
 }
 
 fn is_better<E>(

@@ -2,7 +2,7 @@
 
     measure <program> <argument>...   runs a process, and says what it took: wall, CPU time, the most memory
     compact <raw> <out> <threads>     DuckDB: one copy of each event, sorted by time, and the sums by hour
-    check <ours> <theirs>             says what is in both results, and that it is the same
+    check <ours> <theirs>             says what is in both results, and that it is the same; ours is a list of files
 """
 
 import json
@@ -14,7 +14,7 @@ import time
 # Finding the rows to keep by their ids alone and joining them was tried, and took about as much time and memory.
 COMPACT = """
 COPY (
-    SELECT * FROM read_parquet('{raw}/*.parquet')
+    SELECT * FROM read_parquet('{raw}/**/*.parquet', hive_partitioning = false)
     QUALIFY row_number() OVER (
         PARTITION BY event_id
         ORDER BY event_time DESC, arrival_time, stream, shard, length(sequence), sequence, sub
@@ -37,13 +37,13 @@ ROWS = """
 SELECT count(*), count(DISTINCT event_id), sum(amount)::VARCHAR, sum(quantity)::VARCHAR,
        sum(hash(event_id, event_type, event_time, arrival_time, stream, shard, sequence, sub, user_id, url, amount,
                 session_id, ip)::HUGEINT)::VARCHAR
-FROM read_parquet('{files}')
+FROM read_parquet({files}, hive_partitioning = false)
 """
 
 GROUPS = """
 SELECT epoch_us(window_start), user_country, event_type, sum(count)::BIGINT, sum(sum_amount)::VARCHAR,
        sum(sum_quantity)::VARCHAR
-FROM read_parquet('{files}') GROUP BY ALL ORDER BY ALL
+FROM read_parquet({files}, hive_partitioning = false) GROUP BY ALL ORDER BY ALL
 """
 
 
@@ -88,9 +88,12 @@ def check(ours, theirs):
     """What is in both results."""
     connection = connect(2)
     results = []
-    for folder in (ours, theirs):
-        rows = connection.execute(ROWS.format(files=f"{folder}/events*.parquet")).fetchall()
-        groups = connection.execute(GROUPS.format(files=f"{folder}/hourly*.parquet")).fetchall()
+    with open(ours) as text:
+        live = json.load(text)
+    written = {"events": [f"{theirs}/events.parquet"], "hourly": [f"{theirs}/hourly.parquet"]}
+    for files in (live, written):
+        rows = connection.execute(ROWS.format(files=files["events"])).fetchall()
+        groups = connection.execute(GROUPS.format(files=files["hourly"])).fetchall()
         results.append((rows, groups))
     if results[0] != results[1]:
         (ours, our_groups), (theirs, their_groups) = results

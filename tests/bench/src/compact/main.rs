@@ -5,9 +5,11 @@
 //! - The raw files are written as ingest writes them, and are a function of a seed.
 //! - Both sides write one copy of each event, sorted by time, and the sums by hour and two dimensions; what they wrote is
 //!   shown to be the same before any figure is reported.
+//! - Ours is the whole run of the compactor: it reads the ledger, fetches and verifies the raw files, stores and commits
+//!   what it writes, and publishes it. What it wrote is read by what it published. The ledger is a SQLite file.
 //! - CPU time and memory are those of the whole process, from its start to its end.
 //!
-//! Deliberately absent: S3, whose requests are counted and priced.
+//! Deliberately absent: S3 and DynamoDB, whose requests are counted and priced.
 
 #[path = "../generate.rs"]
 #[cfg_attr(not(test), expect(dead_code, reason = "invocations are what the other benchmark is about"))]
@@ -15,6 +17,7 @@ mod generate;
 mod incremental;
 #[path = "../kinds.rs"]
 mod kinds;
+mod lake;
 mod ours;
 #[path = "../random.rs"]
 mod random;
@@ -26,18 +29,21 @@ use std::process::{Command, ExitCode, Stdio};
 
 use serde::Deserialize;
 
+use crate::lake::{Lake, wait};
+use crate::ours::Did;
+
 /// Why there is no result. Nobody decides by it.
 type Failure = Box<dyn std::error::Error>;
 
 const USAGE: &str = "usage: bench-compact [--files N] [--python INTERPRETER] [--folder FOLDER]
-       bench-compact --ours RAW OUT   our side alone";
+       bench-compact --ours FOLDER   our side alone, over the lake of a folder";
 
 /// What was asked for.
 struct Options {
     files: u64,
     python: PathBuf,
     folder: PathBuf,
-    ours: Option<(PathBuf, PathBuf)>,
+    ours: Option<PathBuf>,
 }
 
 /// What a process took.
@@ -46,13 +52,7 @@ struct Took {
     wall_s: f64,
     cpu_s: f64,
     peak_bytes: u64,
-    said: Said,
-}
-
-/// What a side says of its result.
-#[derive(Debug, Deserialize)]
-struct Said {
-    bytes: u64,
+    said: Did,
 }
 
 /// What both results hold.
@@ -65,7 +65,7 @@ struct Checked {
 
 fn main() -> ExitCode {
     match options().and_then(|options| match &options.ours {
-        Some((raw, out)) => ours::run(raw, out),
+        Some(folder) => ours::run(folder),
         None => bench(&options),
     }) {
         Ok(()) => ExitCode::SUCCESS,
@@ -90,7 +90,7 @@ fn options() -> Result<Options, Failure> {
             "--files" => options.files = next()?.parse()?,
             "--python" => options.python = next()?.into(),
             "--folder" => options.folder = next()?.into(),
-            "--ours" => options.ours = Some((next()?.into(), next()?.into())),
+            "--ours" => options.ours = Some(next()?.into()),
             _ => return Err(USAGE.into()),
         }
     }
@@ -98,19 +98,25 @@ fn options() -> Result<Options, Failure> {
 }
 
 fn bench(options: &Options) -> Result<(), Failure> {
-    let raw = options.folder.join(format!("raw-{}", options.files));
+    let raw = options.folder.join(format!("lake-{}", options.files));
     let input = raw::store(&raw, options.files)?;
     report::input(&input);
     let (out, theirs) = (emptied(&options.folder.join("ours"))?, emptied(&options.folder.join("duckdb"))?);
+    Lake::copy(&raw, &out)?;
     let program = std::env::current_exe()?;
-    let ours = measured(options, &[&program, "--ours".as_ref(), &raw, &out])?;
+    let ours = measured(options, &[&program, "--ours".as_ref(), &out])?;
+    let live = wait(Lake::open(&out)?.live(&raw::TABLE.parse()?))?;
+    let listed = options.folder.join("live.json");
+    std::fs::write(&listed, serde_json::to_vec(&live)?)?;
     let interpreter = std::path::absolute(&options.python)?;
     let script = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/compact.py"));
-    let duckdb = measured(options, &[&interpreter, script, "compact".as_ref(), &raw, &theirs, "2".as_ref()])?;
-    let checked: Checked = python(options, &["check".as_ref(), &out, &theirs])?;
+    let files = std::path::absolute(raw.join("lake/raw"))?;
+    let duckdb = measured(options, &[&interpreter, script, "compact".as_ref(), &files, &theirs, "2".as_ref()])?;
+    let checked: Checked = python(options, &["check".as_ref(), &listed, &theirs])?;
     report::sides(&ours, &duckdb, &checked);
-    let found = incremental::run(&raw, &out)?;
-    report::result(&ours, &duckdb, &found, &input);
+    let again = incremental::run(options, &input, &out, false)?;
+    let later = incremental::run(options, &input, &out, true)?;
+    report::result(&ours, &duckdb, &again, &later, &input);
     Ok(())
 }
 

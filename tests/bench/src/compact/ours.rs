@@ -1,79 +1,88 @@
-//! Our side: keys, one copy of each event, sorted by time, written.
+//! Our side: a run of the compactor for one bucket, as the Lambda does it, over a lake on the local disk.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
-use iguazu_compact::ParquetTables;
-use iguazu_compact::arrange::Sizes;
-use iguazu_compact::format::{NewFile, Recipe, TableFormat as _};
-use iguazu_compact::keep::{self, Candidate, RowRef};
+use iguazu_compact::plan::Budget;
+use iguazu_compact::{Compactor, ParquetTables, Settings};
+use iguazu_lake::adapters::system::SystemHost;
+use iguazu_lake::host::Host as _;
 use iguazu_transform::Contract;
+use serde::{Deserialize, Serialize};
 
 use crate::Failure;
+use crate::lake::{Lake, ROOT, wait};
 use crate::raw::CONTRACT;
 
-/// Compacts a folder into another.
+const DEADLINE: Duration = Duration::from_secs(900);
+
+/// What a run did, as the compactor reports it.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Did {
+    /// Bytes written: data files, and the roll-up files beside them.
+    pub bytes: u64,
+    /// Versions that were committed.
+    pub versions: u64,
+    /// Raw files.
+    pub files: u64,
+    /// Bytes of them.
+    pub raw_bytes: u64,
+    /// Rows that were taken.
+    pub rows: u64,
+    /// Copies that were dropped.
+    pub duplicates: u64,
+    /// Live rows that a better copy replaced.
+    pub replaced: u64,
+    /// Bytes of live files that were read to learn what they hold.
+    pub bytes_asked: u64,
+    /// Bytes of live files that were read whole.
+    pub bytes_reread: u64,
+    /// Live files that were written anew.
+    pub files_rewritten: u64,
+    /// GET requests.
+    pub gets: u64,
+    /// PUT requests.
+    pub puts: u64,
+    /// Requests to the ledger.
+    pub ledger: u64,
+}
+
+/// Compacts what is new in the lake of a folder, and says what that took.
 ///
 /// # Errors
-/// Where that fails.
-pub fn run(raw: &Path, out: &Path) -> Result<(), Failure> {
+/// Where that fails, or leaves something for a second version.
+pub fn run(folder: &Path) -> Result<(), Failure> {
     let contract = Arc::new(Contract::parse("compact.toml", CONTRACT)?);
-    let files = paths(raw)?.iter().map(|path| Ok(std::fs::read(path)?.into())).collect::<Result<Vec<_>, Failure>>()?;
-    let new = compact_all(&contract, files)?;
-    let mut bytes = 0;
-    for (number, file) in new.iter().enumerate() {
-        bytes += file.bytes.len();
-        std::fs::write(out.join(format!("events-{number}.parquet")), &file.bytes)?;
-        for rollup in &file.rollups {
-            std::fs::write(out.join(format!("hourly-{number}.parquet")), &rollup.bytes)?;
-        }
-        let ids = file.ids.ok_or("a file without rows")?;
-        let index = file.index.ok_or("a file without an index")?;
-        let said = serde_json::json!({ "rows": file.rows, "ids": ids, "index": index });
-        std::fs::write(out.join(format!("events-{number}.json")), said.to_string())?;
-    }
-    println!("{}", serde_json::json!({ "bytes": bytes }));
-    Ok(())
-}
-
-/// The Parquet files of a folder, in order.
-///
-/// # Errors
-/// Where it cannot be read.
-pub fn paths(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let paths = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, Failure>>()?;
-    let mut paths: Vec<_> =
-        paths.into_iter().filter(|path| path.extension().is_some_and(|end| end == "parquet")).collect();
-    paths.sort_unstable();
-    Ok(paths)
-}
-
-/// One run over raw files of one partition.
-fn compact_all(contract: &Arc<Contract>, files: Vec<Bytes>) -> Result<Vec<NewFile>, Failure> {
-    let format = ParquetTables;
-    let bytes: usize = files.iter().map(Bytes::len).sum();
-    let inputs = files.into_iter().map(|bytes| format.open(contract, bytes)).collect::<Result<Vec<_>, _>>()?;
-    let mut candidates = Vec::with_capacity(inputs.iter().map(|input| input.rows()).sum());
-    for (input, number) in inputs.iter().zip(0..) {
-        let keys = format.keys(contract, input)?;
-        candidates.extend(keys.rows.iter().zip(0..).map(|(key, row)| Candidate {
-            id: key.id,
-            copy: key.copy,
-            at: RowRef { input: number, row },
-        }));
-    }
-    let delivery = |at: RowRef| {
-        let mut found = format.deliveries(&inputs[at.input as usize], &[at.row])?;
-        found.pop().ok_or_else(|| Failure::from("no delivery"))
+    let report = wait(async {
+        let Lake { objects, ledger, .. } = Lake::open(folder)?;
+        // All in one version, as DuckDB does it.
+        let budget = Budget { rows_max: u64::MAX / 2, bytes_max: u64::MAX / 2, ..Budget::default() };
+        let settings = Settings { budget, root: ROOT.to_owned(), ..Settings::default() };
+        let compactor = Compactor::new(objects, ledger, SystemHost, ParquetTables, settings);
+        let ran = compactor.run(&contract, 0, SystemHost.now().plus(DEADLINE)).await;
+        ran.answer?;
+        Ok(ran.report)
+    })?;
+    let did = Did {
+        bytes: report.bytes_written,
+        versions: report.versions,
+        files: report.files_read,
+        raw_bytes: report.raw_bytes,
+        rows: report.rows_taken,
+        duplicates: report.duplicates,
+        replaced: report.replaced,
+        bytes_asked: report.bytes_asked,
+        bytes_reread: report.bytes_reread,
+        files_rewritten: report.files_rewritten,
+        gets: report.gets + report.requests_asked,
+        puts: report.puts,
+        ledger: report.ledger,
     };
-    let kept = keep::best(contract.keep, candidates, delivery)?;
-    let mut order: Vec<_> = kept.iter().map(|kept| (kept.copy.event_time, kept.at)).collect();
-    drop(kept);
-    order.sort_unstable();
-    let rows: Vec<RowRef> = order.into_iter().map(|(_, at)| at).collect();
-    let outputs = Sizes::default().files(bytes as u64) as usize;
-    let recipes: Vec<_> = rows.chunks(rows.len().div_ceil(outputs)).map(|rows| Recipe::Rows(rows.to_vec())).collect();
-    drop(rows);
-    Ok(format.write(contract, &inputs, &recipes)?)
+    if did.versions != 1 {
+        return Err(format!("{} versions, and not one", did.versions).into());
+    }
+    println!("{}", serde_json::to_string(&did)?);
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! The report: tables to read, and one line for scripts at the end.
 
-use crate::incremental::{Found, NEW_ROWS};
-use crate::raw::Input;
+use crate::incremental::Added;
+use crate::raw::{FILE_ROWS, Input, PRESENT};
 use crate::{Checked, Took};
 
 /// Dollars, us-east-1.
@@ -13,12 +13,6 @@ const GB_SECOND: f64 = 0.000_013_333_4;
 const INVOCATION: f64 = 0.20e-6;
 /// Memory of which Lambda gives one CPU.
 const CPU_GB: f64 = 1.769;
-/// What a raw file holds of an event's bytes is ingest's; what the ledger takes of a run: the tail and the rows of its
-/// chains are read, the version is written, with a state object and one for the partition beside it.
-const LEDGER_READS: f64 = 8.0;
-const LEDGER_WRITES: f64 = 2.0;
-const STATE_PUTS: f64 = 3.0;
-
 /// What is measured.
 pub fn input(input: &Input) {
     println!(
@@ -48,55 +42,78 @@ pub fn sides(ours: &Took, duckdb: &Took, checked: &Checked) {
     }
 }
 
-/// The incremental run, the price, and the line for scripts.
-pub fn result(ours: &Took, duckdb: &Took, found: &Found, input: &Input) {
-    let share = found.read_bytes as f64 / found.table_bytes as f64;
-    println!(
-        "\n{NEW_ROWS} new events against {} live files of {:.1} MB: {} found, {:.2} MB read in {} requests, {:.2} % of \
-         the table, {:.0} ms of CPU",
-        found.files,
-        found.table_bytes as f64 / 1e6,
-        found.held,
-        found.read_bytes as f64 / 1e6,
-        found.requests,
-        share * 100.0,
-        found.seconds * 1e3
-    );
+/// The incremental runs, the price, and the line for scripts.
+pub fn result(ours: &Took, duckdb: &Took, again: &Added, later: &Added, input: &Input) {
+    println!("\n{FILE_ROWS} events more, of which the table of {} files has {PRESENT}:", again.table_files);
+    added("as they were", again);
+    added("with later times", later);
     let usd = price(ours, input);
     println!(
         "RESULT bench-compact cpu_vs_duckdb={:.2} mem_vs_duckdb={:.2} wall_vs_duckdb={:.2} \
-         incremental_read_share={share:.4} usd_per_million={usd:.6}",
+         incremental_read_share={:.4} usd_per_million={usd:.6}",
         ours.cpu_s / duckdb.cpu_s,
         ours.peak_bytes as f64 / duckdb.peak_bytes as f64,
-        ours.wall_s / duckdb.wall_s
+        ours.wall_s / duckdb.wall_s,
+        again.share()
+    );
+}
+
+fn added(what: &str, run: &Added) {
+    let Added { table_bytes, took, .. } = run;
+    let said = &took.said;
+    println!(
+        "  {what}: read {:.2} MB of the table's {:.1}, {:.2} % ({:.2} asked, {:.2} whole), and wrote {:.1} MB; {} files \
+         were written anew; {} GET, {} PUT, {} ledger requests; {:.2} s of CPU, at most {:.0} MB",
+        (said.bytes_asked + said.bytes_reread) as f64 / 1e6,
+        *table_bytes as f64 / 1e6,
+        run.share() * 100.0,
+        said.bytes_asked as f64 / 1e6,
+        said.bytes_reread as f64 / 1e6,
+        said.bytes as f64 / 1e6,
+        said.files_rewritten,
+        said.gets,
+        said.puts,
+        said.ledger,
+        took.cpu_s,
+        took.peak_bytes as f64 / 1e6,
     );
 }
 
 /// What a million events cost to compact once, by the run that was measured.
 fn price(ours: &Took, input: &Input) -> f64 {
-    let millions = input.rows as f64 / 1e6;
-    let outputs = (ours.said.bytes as f64 / f64::from(128 << 20)).round().max(1.0);
-    let gets = input.files as f64 + STATE_PUTS;
-    // Each data file has the file of its roll-up beside it.
-    let puts = 2.0 * outputs + STATE_PUTS;
-    let memory_gb = (ours.peak_bytes as f64 * 1.25 / 1e9).max(CPU_GB);
+    let said = &ours.said;
+    let millions = said.rows as f64 / 1e6;
     // A function of more memory has more CPUs; work for one takes as long.
+    let memory_gb = (ours.peak_bytes as f64 * 1.25 / 1e9).max(CPU_GB);
     let compute = ours.cpu_s * memory_gb * GB_SECOND;
-    let requests = gets * GET + puts * PUT;
-    let ledger = LEDGER_READS * READ_UNIT + LEDGER_WRITES * WRITE_UNIT;
+    let requests = said.gets as f64 * GET + said.puts as f64 * PUT;
+    // Each request as a write, which is the dearest, and what the rows take that are read besides.
+    let read_units = (input.row_bytes as f64 / 4096.0).ceil();
+    let ledger = said.ledger as f64 * WRITE_UNIT + read_units * READ_UNIT;
     let total = compute + requests + ledger + INVOCATION;
     println!(
-        "\nread {:.0} and written {:.0} bytes an event; {gets:.0} GET, {puts:.0} PUT, {:.0} ledger requests a run of {:.1} \
-         million events\nper million: compute {:.1} s × {memory_gb:.2} GB × ${GB_SECOND} = ${:.5}; S3 ${:.5}; ledger and \
-         invocation ${:.6}",
-        input.bytes as f64 / input.rows as f64,
-        ours.said.bytes as f64 / input.rows as f64,
-        LEDGER_READS + LEDGER_WRITES,
-        millions,
+        "\na run of {millions:.1} million events read {:.1} and wrote {:.1} bytes an event, by {} GET, {} PUT and {} ledger \
+         requests",
+        said.raw_bytes as f64 / said.rows as f64,
+        said.bytes as f64 / said.rows as f64,
+        said.gets,
+        said.puts,
+        said.ledger,
+    );
+    println!(
+        "per million: ${:.6} = compute {:.2} s x {memory_gb:.2} GB x ${GB_SECOND} = ${:.6}, S3 {:.1} GET x ${GET:.7} + {:.1} \
+         PUT x ${PUT:.6} = ${:.6}, ledger {:.1} x ${WRITE_UNIT:.8} + {:.1} read units x ${READ_UNIT:.9} = ${:.6}, \
+         invocation ${:.8}",
+        total / millions,
         ours.cpu_s / millions,
         compute / millions,
+        said.gets as f64 / millions,
+        said.puts as f64 / millions,
         requests / millions,
-        (ledger + INVOCATION) / millions
+        said.ledger as f64 / millions,
+        read_units / millions,
+        ledger / millions,
+        INVOCATION / millions
     );
     total / millions
 }
