@@ -26,7 +26,7 @@ check: ## Checks format and lints, without running anything
 	$(CARGO) clippy --locked --workspace --all-targets --all-features --quiet -- -D warnings
 
 .PHONY: test
-test: venv test-crates test-readers test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
+test: venv test-crates test-readers test-readers-delta test-readers-live test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
 	@echo "make test: everything passed"
 
 .PHONY: test-crates
@@ -43,6 +43,13 @@ test-readers-delta: .venv-readers/installed ## Publishes a table to Delta logs, 
 	rm -rf target/published
 	$(CARGO) run --quiet --locked -p iguazu-delta --example published -- target/published
 	.venv-readers/bin/python tests/readers/read_delta.py target/published
+
+.PHONY: test-readers-live
+test-readers-live: .venv-readers/installed ## Reads a table by pyarrow, DuckDB, Polars and delta-rs while it is compacted; builds for minutes at first
+	rm -rf target/live
+	$(CARGO) build --quiet --locked -p iguazu-delta --example live_table
+	.venv-readers/bin/python tests/readers/read_live.py target/live \
+	  $(CARGO) run --quiet --locked -p iguazu-delta --example live_table -- target/live
 
 .PHONY: test-spark
 test-spark: .venv-spark/installed ## The same by Spark too; needs Java 17 and installs 500 MB, so it is no part of `make test`
