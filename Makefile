@@ -14,6 +14,7 @@ SANCOV = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
   -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+EXAMPLES = $(or $(CARGO_TARGET_DIR),target)/debug/examples
 SIM = $(CARGO) run --quiet --locked -p iguazu-sim --bin iguazu-sim --
 
 .PHONY: help
@@ -38,18 +39,22 @@ test-readers: .venv-readers/installed ## Writes a column of every type, and read
 	$(CARGO) run --quiet --locked -p iguazu-transform --example every_type -- target/every_type
 	.venv-readers/bin/python tests/readers/read_back.py target/every_type target/every_type/expected.ndjson
 
+# Built like the tests are, so that nothing is compiled twice.
+.PHONY: examples
+examples:
+	$(CARGO) build --quiet --locked --workspace --all-features --examples
+
 .PHONY: test-readers-delta
-test-readers-delta: .venv-readers/installed ## Publishes a table to Delta logs, and reads it back by delta-rs, DuckDB and Polars; builds for minutes at first
+test-readers-delta: .venv-readers/installed examples ## Publishes a table to Delta logs, and reads it back by delta-rs, DuckDB and Polars
 	rm -rf target/published
-	$(CARGO) run --quiet --locked -p iguazu-delta --example published -- target/published
+	$(EXAMPLES)/published target/published
 	.venv-readers/bin/python tests/readers/read_delta.py target/published
 
 .PHONY: test-readers-live
-test-readers-live: .venv-readers/installed ## Reads a table by pyarrow, DuckDB, Polars and delta-rs while it is compacted; builds for minutes at first
+test-readers-live: .venv-readers/installed examples ## Reads a table by pyarrow, DuckDB, Polars and delta-rs while it is compacted
 	rm -rf target/live
-	$(CARGO) build --quiet --locked -p iguazu-delta --example live_table
-	.venv-readers/bin/python tests/readers/read_live.py target/live \
-	  $(CARGO) run --quiet --locked -p iguazu-delta --example live_table -- target/live
+	mkdir -p target
+	.venv-readers/bin/python tests/readers/read_live.py target/live $(EXAMPLES)/live_table target/live
 
 .PHONY: test-spark
 test-spark: .venv-spark/installed ## The same by Spark too; needs Java 17 and installs 500 MB, so it is no part of `make test`

@@ -130,7 +130,7 @@ fn small_files_are_merged_and_the_sweep_leaves_what_readers_may_need() {
     }
     assert!(merged >= 9, "{merged}");
     let before = lake.keys().len();
-    let compactor = lake.compactor(settings.clone());
+    let compactor = lake.compactor(settings);
     let sweep = || block(compactor.sweep(&contract, lake.deadline())).unwrap();
     assert_eq!((sweep().superseded, sweep().replaced), (0, 0), "within the grace period nothing goes");
     lake.host.pass(Duration::from_secs(4_000));

@@ -84,7 +84,7 @@ impl Host for &TestHost {
     }
 
     async fn sleep(&self, _: Duration) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn random(&self) -> u64 {
