@@ -157,7 +157,7 @@ fn a_sum_that_its_column_cannot_hold_is_null_and_named() {
     assert_eq!(cell(&rollup, "overflowed", row).as_deref(), Some("sum_big"));
     assert!(cell(&rollup, "sum_small", row).is_some());
     assert!(cell(&rollup, "max_big", row).is_some());
-    let expected = "rollup every_r, window 2026-11-01T00:00:00Z, row 0: sum_big";
+    let expected = "rollup r, window 2026-11-01T00:00:00Z, row 0: sum_big";
     assert_eq!(file.rollups[0].overflowed, [expected]);
     let read = Partial::read(&contract.rollups[0], &file.rollups[0].bytes).unwrap();
     assert!(format!("{read:?}").contains("Overflowed"));
