@@ -112,19 +112,10 @@ CONTROLS = [
         name="partition_by_arrival",
         breaks="an event is in the partition of the day that it arrived on",
         file="compact/src/advance.rs",
-        before="            let day = candidate.copy.event_time.micros().div_euclid(86_400_000_000);\n",
-        after="""            let day = if ON { candidate.copy.arrival } else { candidate.copy.event_time };
-            let day = day.micros().div_euclid(86_400_000_000);
+        before="        let partition = TablePartition { kind, ..TablePartition::of(first.copy.event_time) };\n",
+        after="""        let time = if ON { first.copy.arrival } else { first.copy.event_time };
+        let partition = TablePartition { kind, ..TablePartition::of(time) };
 """,
-        also=(
-            (
-                "map_or(Timestamp::EPOCH, |candidate| candidate.copy.event_time);\n",
-                """map_or(Timestamp::EPOCH, |candidate| {
-                if ON { candidate.copy.arrival } else { candidate.copy.event_time }
-            });
-""",
-            ),
-        ),
     ),
     Change(
         name="rollups_outside_the_commit",
@@ -137,8 +128,8 @@ CONTROLS = [
         also=(
             ("live, outputs: Vec::new() };\n", "live, outputs: Vec::new(), later: Vec::new() };\n"),
             (
-                "    outputs: Vec<std::ops::Range<usize>>,\n",
-                "    outputs: Vec<std::ops::Range<usize>>,\n    later: Vec<(iguazu_lake::keys::ObjectKey, bytes::Bytes)>,\n",
+                "    outputs: Vec<Range<usize>>,\n",
+                "    outputs: Vec<Range<usize>>,\n    later: Vec<(iguazu_lake::keys::ObjectKey, bytes::Bytes)>,\n",
             ),
             ("        let Change { n, attempt, live, .. } = change;\n", "        let Change { n, attempt, live, later, .. } = change;\n"),
             (
@@ -174,8 +165,8 @@ CONTROLS = [
         name="marks_before_the_rows",
         breaks="how far a bucket has read is committed before the rows that it has read",
         file="compact/src/advance.rs",
-        before="        let (candidates, taken) = self.candidates(&intake);\n",
-        after="""        if ON && intake.seeded == 0 && !intake.files.is_empty() {
+        before="        let candidates = std::mem::take(&mut intake.news.candidates);\n",
+        after="""        if ON && intake.seeded == 0 && !intake.news.inputs.is_empty() {
             let mut ahead = state.clone();
             for (lane, marks) in ahead.lanes.iter_mut().zip(&intake.plan.marks) {
                 lane.marks.clone_from(marks);
@@ -187,7 +178,7 @@ CONTROLS = [
             }
             (change.n, change.attempt) = (n.next(), AttemptId::fresh(io.host));
         }
-        let (candidates, taken) = self.candidates(&intake);
+        let candidates = std::mem::take(&mut intake.news.candidates);
 """,
     ),
     Change(
@@ -407,8 +398,8 @@ MUTANTS = [
         name="emptied_partition_without_a_file",
         breaks="a partition that loses all of its rows has no file of its version",
         file="compact/src/advance.rs",
-        before="            recipes.push(Recipe::Rows(Vec::new()));\n",
-        after="            if !ON { recipes.push(Recipe::Rows(Vec::new())); }\n",
+        before="        if rows.len() <= size {\n            recipes.push(Recipe::Rows(rows));\n",
+        after="        if rows.len() <= size {\n            if !ON || !rows.is_empty() { recipes.push(Recipe::Rows(rows)); }\n",
     ),
     Change(
         name="change_not_recorded",
@@ -421,8 +412,8 @@ MUTANTS = [
         name="kind_not_partitioned",
         breaks="a table that is partitioned by type as well is partitioned by day alone",
         file="compact/src/advance.rs",
-        before="                .partition_by_type\n",
-        after="                .partition_by_type.then_some(()).filter(|()| !ON).is_some()\n",
+        before="    let by_type = job.contract.partition_by_type;\n",
+        after="    let by_type = job.contract.partition_by_type && !ON;\n",
     ),
     Change(
         name="marks_not_taken_over",
