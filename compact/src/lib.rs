@@ -25,6 +25,7 @@ pub mod epoch;
 pub mod error;
 pub mod format;
 pub mod head;
+mod intake;
 mod io;
 pub mod keep;
 #[cfg(feature = "lambda")]
@@ -33,6 +34,7 @@ pub mod parquet;
 pub mod plan;
 pub mod publish;
 pub mod report;
+mod rewrite;
 pub mod rollup;
 mod seed;
 pub mod state;

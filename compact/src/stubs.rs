@@ -17,12 +17,12 @@ use iguazu_lake::ports::{Ledger, Objects};
 use iguazu_transform::contract::Contract;
 use serde::{Deserialize, Serialize};
 
-use crate::advance::shards;
 use crate::driver::Compactor;
 use crate::epoch::Epochs;
 use crate::error::CompactError;
 use crate::format::TableFormat;
 use crate::head::{Head, head};
+use crate::intake::shards;
 use crate::io::Io;
 use crate::publish::{Publisher, Through};
 use crate::state::codec;

@@ -17,10 +17,10 @@ use iguazu_lake::ports::{Ledger, Objects};
 
 use super::manifest::Manifest;
 use super::{Publisher, TRIES_MAX, Through};
-use crate::advance::shards;
 use crate::driver::Compactor;
 use crate::error::CompactError;
 use crate::format::TableFormat;
+use crate::intake::shards;
 use crate::io::{CONCURRENT, Io};
 
 /// Rows of a chain in one scan.

@@ -15,7 +15,7 @@ class Change:
     file: str
     before: str
     after: str
-    # Further texts of the same file and what to put in their places.
+    # Further texts and what to put in their places, in the same file, or in one that is named before them.
     also: tuple = ()
 
 
@@ -111,7 +111,7 @@ CONTROLS = [
     Change(
         name="partition_by_arrival",
         breaks="an event is in the partition of the day that it arrived on",
-        file="compact/src/advance.rs",
+        file="compact/src/rewrite.rs",
         before="        let partition = TablePartition { kind, ..TablePartition::of(first.copy.event_time) };\n",
         after="""        let time = if ON { first.copy.arrival } else { first.copy.event_time };
         let partition = TablePartition { kind, ..TablePartition::of(time) };
@@ -120,19 +120,21 @@ CONTROLS = [
     Change(
         name="rollups_outside_the_commit",
         breaks="the files of roll-ups are stored after the row that names them",
-        file="compact/src/advance.rs",
+        file="compact/src/rewrite.rs",
         before="                    uploads.push((mark.rollup(&job.chain, job.table, &partition, &rollup.rollup), rollup.bytes));\n",
         after="""                    let upload = (mark.rollup(&job.chain, job.table, &partition, &rollup.rollup), rollup.bytes);
                     if ON { change.later.push(upload) } else { uploads.push(upload) }
 """,
         also=(
-            ("live, outputs: Vec::new() };\n", "live, outputs: Vec::new(), later: Vec::new() };\n"),
+            ("compact/src/advance.rs", "live, outputs: Vec::new() };\n", "live, outputs: Vec::new(), later: Vec::new() };\n"),
             (
-                "    outputs: Vec<Range<usize>>,\n",
-                "    outputs: Vec<Range<usize>>,\n    later: Vec<(iguazu_lake::keys::ObjectKey, bytes::Bytes)>,\n",
+                "compact/src/advance.rs",
+                "    pub(crate) outputs: Vec<Range<usize>>,\n",
+                "    pub(crate) outputs: Vec<Range<usize>>,\n    pub(crate) later: Vec<(iguazu_lake::keys::ObjectKey, bytes::Bytes)>,\n",
             ),
-            ("        let Change { n, attempt, live, .. } = change;\n", "        let Change { n, attempt, live, later, .. } = change;\n"),
+            ("compact/src/advance.rs", "        let Change { n, attempt, live, .. } = change;\n", "        let Change { n, attempt, live, later, .. } = change;\n"),
             (
+                "compact/src/advance.rs",
                 "            return Ok(Advanced::Lost);\n        }\n",
                 """            return Ok(Advanced::Lost);
         }
@@ -397,21 +399,21 @@ MUTANTS = [
     Change(
         name="emptied_partition_without_a_file",
         breaks="a partition that loses all of its rows has no file of its version",
-        file="compact/src/advance.rs",
+        file="compact/src/rewrite.rs",
         before="        if rows.len() <= size {\n            recipes.push(Recipe::Rows(rows));\n",
         after="        if rows.len() <= size {\n            if !ON || !rows.is_empty() { recipes.push(Recipe::Rows(rows)); }\n",
     ),
     Change(
         name="change_not_recorded",
         breaks="a partition does not say which version changed it last",
-        file="compact/src/advance.rs",
+        file="compact/src/rewrite.rs",
         before="                    changed: change.n,\n",
-        after="                    changed: if ON { RowNumber::FIRST } else { change.n },\n",
+        after="                    changed: if ON { iguazu_lake::ids::RowNumber::FIRST } else { change.n },\n",
     ),
     Change(
         name="kind_not_partitioned",
         breaks="a table that is partitioned by type as well is partitioned by day alone",
-        file="compact/src/advance.rs",
+        file="compact/src/rewrite.rs",
         before="    let by_type = job.contract.partition_by_type;\n",
         after="    let by_type = job.contract.partition_by_type && !ON;\n",
     ),
@@ -449,7 +451,7 @@ MUTANTS = [
     Change(
         name="seed_taken_over_again",
         breaks="a bucket forgets how many files it has taken over",
-        file="compact/src/advance.rs",
+        file="compact/src/intake.rs",
         before="            Some(_) => seeds[0].files = passed,\n",
         after="            Some(_) => seeds[0].files = if ON { passed.saturating_sub(1).max(1) } else { passed },\n",
     ),

@@ -32,14 +32,13 @@ def changed_sources():
     """The sources with every change in them, each switched off."""
     texts = {}
     for change in CONTROLS + MUTANTS:
-        text = texts.get(change.file) or (ROOT / change.file).read_text()
-        path = "crate" if change.file.startswith("lake/") else "iguazu_lake"
-        for before, after in ((change.before, change.after), *change.also):
+        for file, before, after in ((change.file, change.before, change.after), *((change.file, *also)[-3:] for also in change.also)):
+            text = texts.get(file) or (ROOT / file).read_text()
+            path = "crate" if file.startswith("lake/") else "iguazu_lake"
             if text.count(before) != 1:
-                sys.exit(f"{change.name}: its text stands {text.count(before)} times in {change.file}, expected once")
+                sys.exit(f"{change.name}: its text stands {text.count(before)} times in {file}, expected once")
             after = re.sub(r"\bON\b", f'{path}::mutants::on("{change.name}")', after)
-            text = text.replace(before, after)
-        texts[change.file] = text
+            texts[file] = text.replace(before, after)
     library = "lake/src/lib.rs"
     texts[library] = (texts.get(library) or (ROOT / library).read_text()) + "\npub mod mutants;\n"
     texts["lake/src/mutants.rs"] = SWITCH
