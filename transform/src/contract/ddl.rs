@@ -29,6 +29,9 @@ use super::{
     TYPE_PARTITION, UnknownFields,
 };
 
+/// The table of quarantined input, which is of no contract.
+pub const QUARANTINE: &str = "quarantine";
+
 /// Where the lake is, for the statements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LakeLocation {
@@ -295,7 +298,7 @@ fn quarantine(out: &mut String, lake: &LakeLocation) -> fmt::Result {
         ("found", "string", "What kind of value was found there"),
     ];
     let columns: Vec<_> = columns.iter().map(|(name, kind, comment)| line(name, kind, comment)).collect();
-    head(out, lake, "quarantine", &columns, "What was delivered and is no valid event, by the day of its arrival")?;
+    head(out, lake, QUARANTINE, &columns, "What was delivered and is no valid event, by the day of its arrival")?;
     partitions(out, false)?;
     manifests(out, lake, "/deliveries/quarantine")?;
     properties(out, None, lake, "/deliveries/quarantine", false)

@@ -13,7 +13,7 @@ use toml::de::DeTable;
 
 use super::problem::{Complaint, ContractErrors, quoted};
 use super::words::{DUPLICATE_KEYS, KEEPS, UNKNOWN_FIELDS};
-use super::{Contract, DuplicateKeys, EventLimits, Keep, Rollup, TypePattern, UnknownFields, quantity};
+use super::{Contract, DuplicateKeys, EventLimits, Keep, Rollup, TypePattern, UnknownFields, ddl, quantity};
 use node::{Node, Place, Reader, Table};
 
 mod column;
@@ -95,7 +95,15 @@ impl Contract {
 fn contract(reader: &mut Reader<'_>, root: &Table<'_, '_>) -> Option<Contract> {
     reader.known_keys(root, "a contract", &KEYS);
     let table = reader.required(root, "table", "the table's name");
-    let table: Option<TableName> = table.and_then(|node| reader.parsed(&node, "the table's name"));
+    let table: Option<TableName> = table.and_then(|node| {
+        let name: TableName = reader.parsed(&node, "the table's name")?;
+        if name.to_string() == ddl::QUARANTINE {
+            let problem = format!("{name} is the table of what is no valid event, of all tables");
+            reader.add(&node.place, Complaint::new(problem).suggest("choose another name"));
+            return None;
+        }
+        Some(name)
+    });
     let version = reader.required(root, "version", "a whole number that counts up from 1");
     let version = version.and_then(|node| reader.integer(&node, 1, i32::MAX as u64));
     let default = reader.flag(root, "default", false);

@@ -53,6 +53,12 @@ fn name(reader: &mut Reader<'_>, node: &Node<'_, '_>, of: Option<&TableName>, be
         reader.add(&node.place, Complaint::new(format!("a roll-up before it is named {name} too")));
         return None;
     }
+    // Statements make tables and views of these names beside the roll-ups'.
+    if ["raw", "view", "parts"].contains(&name.as_str()) || name.as_str().ends_with("_parts") {
+        let problem = format!("{name} is not for roll-ups: other tables and views of the table are named so");
+        reader.add(&node.place, Complaint::new(problem).suggest("choose another name"));
+        return None;
+    }
     if let Some(Err(error)) = of.map(|table| format!("{table}_{name}").parse::<TableName>()) {
         let problem = format!("a roll-up's table is named by both names: {error}");
         reader.add(&node.place, Complaint::new(problem).suggest("choose a shorter name"));
