@@ -1,0 +1,1 @@
+//! Reads a lake as its readers do, and recomputes what it must hold.

@@ -1,0 +1,1 @@
+//! The whole pipeline in one process, and what the command line of it does.
