@@ -1,1 +1,3 @@
-//! The whole pipeline in one process, and what the command line of it does.
+//! The whole pipeline in one process, and the command line.
+
+pub mod cli;

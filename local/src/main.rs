@@ -1,3 +1,7 @@
-//! The program.
+//! The program `iguazu`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    iguazu_local::cli::main()
+}
