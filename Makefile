@@ -35,8 +35,8 @@ test-crates: venv ## Unit, property, golden and conformance tests, and the fuzz 
 	$(CARGO) test --locked --workspace --all-features
 
 .PHONY: test-readers
-test-readers: .venv-readers/installed ## Writes a column of every type, and reads it back by pyarrow, DuckDB and Polars
-	$(CARGO) run --quiet --locked -p iguazu-transform --example every_type -- target/every_type
+test-readers: .venv-readers/installed examples ## Writes a column of every type, and reads it back by pyarrow, DuckDB and Polars
+	$(EXAMPLES)/every_type target/every_type
 	.venv-readers/bin/python tests/readers/read_back.py target/every_type target/every_type/expected.ndjson
 
 # Built like the tests are, so that nothing is compiled twice.

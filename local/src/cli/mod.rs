@@ -85,7 +85,14 @@ enum Command {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let arguments = match up::with_config(std::env::args_os().collect()) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("{error:?}");
+            return ExitCode::from(FAILED);
+        }
+    };
+    let cli = Cli::parse_from(arguments);
     let common = Common { folder: Folder::at(cli.data), json: cli.json };
     let answer = match cli.command {
         Command::Up(args) => up::run(&common, args),

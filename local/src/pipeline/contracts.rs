@@ -1,0 +1,170 @@
+//! The contracts in force: read once at a start, kept in the data folder, and compared with those of the last start.
+//!
+//! The folder keeps them because whoever reads the lake needs them, and because a start without any goes on with those
+//! that were there. A table's contract may be replaced by one that may follow it; anything else would make columns of
+//! the lake mean two things.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use iguazu_audit::Folder;
+use iguazu_lake::ids::TableName;
+use iguazu_setup::contracts::{self, Text};
+use iguazu_transform::contract::compare::{Change, compare};
+use iguazu_transform::{Catalog, Contract, Limits, Secrets};
+use thiserror::Error;
+
+/// The contracts in force.
+#[derive(Clone)]
+pub struct Contracts {
+    /// The tables.
+    pub contracts: Vec<Arc<Contract>>,
+    /// The same, made ready to decode by.
+    pub catalog: Arc<Catalog>,
+}
+
+/// Why contracts cannot be put in force.
+#[derive(Debug, Error)]
+pub enum ContractsError {
+    /// They are wrong, each in a line.
+    #[error("the contracts cannot be used:\n{}", .0.join("\n"))]
+    Wrong(Vec<String>),
+    /// They may not follow those in force.
+    #[error("the contract of {table} may not follow the one in force in {folder}:\n{}", .changes.join("\n"))]
+    MayNotFollow {
+        /// The table.
+        table: TableName,
+        /// Where the one in force is.
+        folder: PathBuf,
+        /// What is not allowed.
+        changes: Vec<String>,
+    },
+    /// They cannot be kept.
+    #[error("the contracts cannot be kept in {folder}")]
+    Unkept {
+        /// Where.
+        folder: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Contracts {
+    /// The contracts of `given`, or else those of the last start, or else the built-in one; kept in `folder`.
+    ///
+    /// # Errors
+    /// Where they are wrong, may not follow those of the last start, or cannot be kept.
+    pub fn in_force(
+        folder: &Folder,
+        given: Option<&Path>,
+        table: &TableName,
+        secrets: &Secrets,
+    ) -> Result<Self, ContractsError> {
+        let kept = folder.contracts();
+        let before = if kept.exists() { read(&kept)? } else { Vec::new() };
+        let texts = given.map_or_else(|| Ok(before.clone()), read)?;
+        if texts.is_empty() {
+            let catalog = Arc::new(Catalog::built_in(table.clone(), Limits::default()));
+            return Ok(Self { contracts: vec![Arc::new(Contract::built_in(table.clone()))], catalog });
+        }
+        let catalog = Arc::new(contracts::compile(&texts, secrets).map_err(ContractsError::Wrong)?);
+        let new = contracts::parse(&texts).map_err(ContractsError::Wrong)?;
+        if given.is_some() {
+            for old in contracts::parse(&before).map_err(ContractsError::Wrong)? {
+                follow(&old, &new, &kept)?;
+            }
+            keep(&kept, &texts).map_err(|source| ContractsError::Unkept { folder: kept, source })?;
+        }
+        Ok(Self { contracts: new.into_iter().map(Arc::new).collect(), catalog })
+    }
+}
+
+fn read(folder: &Path) -> Result<Vec<Text>, ContractsError> {
+    contracts::read_folder(&folder.display().to_string()).map_err(|problem| ContractsError::Wrong(vec![problem]))
+}
+
+/// Whether one of the new contracts may follow an old one.
+fn follow(old: &Contract, new: &[Contract], kept: &Path) -> Result<(), ContractsError> {
+    let may_not =
+        |changes| Err(ContractsError::MayNotFollow { table: old.table.clone(), folder: kept.to_owned(), changes });
+    let Some(new) = new.iter().find(|new| new.table == old.table) else {
+        return may_not(vec!["there is none any more, and the table's events would go to quarantine".to_owned()]);
+    };
+    if new == old {
+        return Ok(());
+    }
+    let comparison = compare(old, new);
+    if comparison.may_follow() { Ok(()) } else { may_not(comparison.breaking().map(told).collect()) }
+}
+
+fn told(change: &Change) -> String {
+    format!("  {}: {}", change.field, change.reason)
+}
+
+/// Puts the texts in the place of those that were kept: all of them, or none.
+fn keep(folder: &Path, texts: &[Text]) -> io::Result<()> {
+    let (new, old) = (folder.with_extension("new"), folder.with_extension("old"));
+    for leftover in [&new, &old] {
+        if leftover.exists() {
+            fs::remove_dir_all(leftover)?;
+        }
+    }
+    fs::create_dir(&new)?;
+    for (name, text) in texts {
+        let name = Path::new(name).file_name().unwrap_or_default();
+        fs::write(new.join(name), text)?;
+    }
+    if folder.exists() {
+        fs::rename(folder, &old)?;
+    }
+    fs::rename(&new, folder)?;
+    if old.exists() { fs::remove_dir_all(&old) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORDERS: &str = "table = \"orders\"\nversion = 1\ntypes = [\"order.*\"]\n";
+
+    fn in_force(folder: &Folder, given: Option<&Path>) -> Result<Vec<String>, String> {
+        let table = "events".parse().unwrap();
+        Contracts::in_force(folder, given, &table, &Secrets::default())
+            .map(|found| found.contracts.iter().map(|one| format!("{} v{}", one.table, one.version)).collect())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn those_that_were_given_stay_in_force_until_others_may_follow() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::at(root.path().join("data"));
+        fs::create_dir_all(folder.path()).unwrap();
+        let given = root.path().join("given");
+        fs::create_dir_all(&given).unwrap();
+        let orders = given.join("orders.toml");
+
+        assert_eq!(in_force(&folder, None).unwrap(), ["events v0"]);
+        fs::write(&orders, ORDERS).unwrap();
+        assert_eq!(in_force(&folder, Some(&given)).unwrap(), ["orders v1"]);
+        assert_eq!(in_force(&folder, None).unwrap(), ["orders v1"], "a start without any goes on with them");
+
+        let column = "\n[[column]]\nname = \"total\"\npath = \"/total\"\ntype = \"int64\"\n";
+        fs::write(&orders, format!("{ORDERS}{column}")).unwrap();
+        let refused = in_force(&folder, Some(&given)).unwrap_err();
+        assert!(refused.starts_with("the contract of orders may not follow the one in force in "), "{refused}");
+        fs::write(&orders, format!("{}{column}", ORDERS.replace("version = 1", "version = 2"))).unwrap();
+        assert_eq!(in_force(&folder, Some(&given)).unwrap(), ["orders v2"]);
+        assert_eq!(in_force(&folder, None).unwrap(), ["orders v2"]);
+
+        fs::rename(&orders, given.join("others.toml")).unwrap();
+        fs::write(given.join("others.toml"), ORDERS.replace("orders", "others")).unwrap();
+        let gone = in_force(&folder, Some(&given)).unwrap_err();
+        assert!(gone.contains("there is none any more"), "{gone}");
+        fs::write(given.join("others.toml"), "table = ").unwrap();
+        assert!(in_force(&folder, Some(&given)).unwrap_err().starts_with("the contracts cannot be used:\n"));
+        assert_eq!(in_force(&folder, None).unwrap(), ["orders v2"]);
+    }
+}
