@@ -182,6 +182,7 @@ impl<O: Objects, L: Ledger, H: Host, F: TableFormat, P: Publisher> Compactor<O, 
         report.seeded += intake.seeded;
         report.raw_bytes += if intake.seeded == 0 { intake.raw_bytes } else { 0 };
         report.rows_taken += counts.taken.values().sum::<u64>();
+        report.rows_admitted += if intake.seeded == 0 { counts.came.saturating_sub(counts.dropped) } else { 0 };
         report.duplicates += counts.dropped + counts.replaced;
         report.replaced += counts.replaced;
         report.rows_left = intake.plan.rows_left;

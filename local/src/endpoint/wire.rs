@@ -198,8 +198,10 @@ impl<'de> Deserialize<'de> for Moment {
             let seconds = f64::deserialize(deserializer)?;
             Ok(Self(Timestamp::from_millis((seconds * 1_000.0) as i64)))
         } else {
-            let ciborium::tag::Accepted::<f64, 1>(ms) = Deserialize::deserialize(deserializer)?;
-            Ok(Self(Timestamp::from_millis(ms as i64)))
+            let ciborium::tag::Accepted::<ciborium::Value, 1>(ms) = Deserialize::deserialize(deserializer)?;
+            let whole = ms.as_integer().and_then(|ms| i64::try_from(ms).ok());
+            let ms = whole.or_else(|| ms.as_float().map(|ms| ms as i64));
+            ms.map(|ms| Self(Timestamp::from_millis(ms))).ok_or_else(|| D::Error::custom("a time is no number"))
         }
     }
 }
