@@ -14,12 +14,33 @@ SANCOV = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
   -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
-EXAMPLES = $(or $(CARGO_TARGET_DIR),target)/debug/examples
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+EXAMPLES = $(TARGET)/debug/examples
+PROGRAMS = $(TARGET)/debug
+DUCKDB = .venv-duckdb/bin/duckdb
+# How many rounds `make crash` kills the pipeline in, and the seed of the moments.
+ROUNDS ?= 50
+SEED_OF_CRASHES ?= 1
+# How long `make bench-local` loads the pipeline.
+SECONDS ?= 60
 SIM = $(CARGO) run --quiet --locked -p iguazu-sim --bin iguazu-sim --
 
 .PHONY: help
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: programs
+programs: ## Builds the programs `iguazu` and `loadgen` into target/debug, and says what took longest
+	$(CARGO) build --quiet --locked --timings -p iguazu-local -p iguazu-loadgen
+	@$(PYTHON) tests/local/build_times.py $(TARGET)
+
+.PHONY: demo
+demo: .venv-duckdb/installed programs ## Runs the whole pipeline on this machine, end to end, with a crash in the middle, and proves the result
+	$(PYTHON) tests/local/demo.py $(PROGRAMS) target/demo $(DUCKDB)
+
+.PHONY: crash
+crash: programs ## Kills the pipeline in ROUNDS rounds (default 50) at random moments under load, and proves each result
+	$(PYTHON) tests/local/crash.py $(PROGRAMS) target/crash --rounds $(ROUNDS) --seed $(SEED_OF_CRASHES)
 
 .PHONY: check
 check: ## Checks format and lints, without running anything
@@ -27,7 +48,7 @@ check: ## Checks format and lints, without running anything
 	$(CARGO) clippy --locked --workspace --all-targets --all-features --quiet -- -D warnings
 
 .PHONY: test
-test: venv test-crates test-readers test-readers-delta test-readers-live test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
+test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-crash test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
 	@echo "make test: everything passed"
 
 .PHONY: test-crates
@@ -55,6 +76,19 @@ test-readers-live: .venv-readers/installed examples ## Reads a table by pyarrow,
 	rm -rf target/live
 	mkdir -p target
 	.venv-readers/bin/python tests/readers/read_live.py target/live $(EXAMPLES)/live_table target/live
+
+# The programs as the tests build them, so that nothing is compiled twice.
+.PHONY: test-programs
+test-programs:
+	$(CARGO) build --quiet --locked --workspace --all-features --bins
+
+.PHONY: test-producers
+test-producers: .venv-producers/installed .venv-duckdb/installed test-programs ## Puts records by boto3, the AWS command line and as KPL aggregates, and queries them
+	.venv-producers/bin/python tests/local/producers.py $(PROGRAMS) target/producers $(DUCKDB)
+
+.PHONY: test-crash
+test-crash: test-programs ## Kills the pipeline on this machine in three rounds at random moments under load, and proves each result
+	$(PYTHON) tests/local/crash.py $(PROGRAMS) target/crash --rounds 3
 
 .PHONY: test-spark
 test-spark: .venv-spark/installed ## The same by Spark too; needs Java 17 and installs 500 MB, so it is no part of `make test`
@@ -89,6 +123,11 @@ bench-transform: .venv-readers/installed ## Times invocations to Parquet, agains
 bench-compact: .venv-readers/installed ## Times compaction against DuckDB, and counts what it reads and costs; builds for minutes at first
 	$(CARGO) run --quiet --locked --profile measured -p iguazu-bench --bin bench-compact
 
+.PHONY: bench-local
+bench-local: ## Loads the pipeline on this machine for SECONDS (default 60) and says what each stage takes; builds for minutes at first
+	$(CARGO) build --quiet --locked --profile measured -p iguazu-local -p iguazu-loadgen
+	$(PYTHON) tests/local/bench.py $(TARGET)/measured target/bench-local --seconds $(SECONDS)
+
 .PHONY: fuzz
 fuzz: ## Fuzzes each target with libFuzzer for FUZZ_SECONDS (default 60); needs a C++ compiler, and builds for minutes at first
 	cd tests/fuzz/libfuzzer && CARGO_TARGET_DIR=target RUSTFLAGS="$(SANCOV)" $(CARGO) build --locked --target $(HOST)
@@ -106,6 +145,11 @@ venv: .venv/installed ## Installs the S3 stand-in of the conformance tests into 
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
 	touch $@
 
+.venv-producers/installed: tests/requirements-producers.txt
+	$(PYTHON) -m venv .venv-producers
+	.venv-producers/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements-producers.txt
+	touch $@
+
 .venv-readers/installed: tests/requirements-readers.txt
 	$(PYTHON) -m venv .venv-readers
 	.venv-readers/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements-readers.txt
@@ -120,4 +164,4 @@ venv: .venv/installed ## Installs the S3 stand-in of the conformance tests into 
 .PHONY: clean
 clean: ## Deletes what was built and installed
 	$(CARGO) clean
-	rm -rf .venv .venv-readers .venv-spark
+	rm -rf .venv .venv-duckdb .venv-producers .venv-readers .venv-spark

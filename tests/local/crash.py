@@ -1,0 +1,94 @@
+"""Kills `iguazu up` at random moments under load, reshards included, and proves after each round what the lake holds.
+
+    crash.py <folder of the programs> <folder to work in> [--rounds N] [--seed S]
+
+The moments are drawn by the seed; what they hit is up to the machine.
+"""
+
+import argparse
+import pathlib
+import random
+import shutil
+import subprocess
+import time
+
+from pipeline import Failed, Pipeline, Programs, Stopwatch, main, results
+
+EVENTS = 16_000
+RATE = 4_000
+
+
+def one_round(programs, folder, number, draw):
+    """One round in a folder of its own; returns what was found, in words."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    contracts = folder / "contracts"
+    programs.call(programs.loadgen, "contracts", contracts)
+    # Small batches, small files and no pause between compactions: the more goes on, the more there is to interrupt.
+    pipeline = Pipeline(
+        programs, folder / "data", "--contracts", contracts, "--shards", 2, "--batch-window", "50ms",
+        "--batch-records", 500, "--compact-every", "100ms", "--sweep-every", "500ms", "--buckets", draw.choice((1, 2, 4)),
+    )
+    command = [
+        programs.loadgen, "run", "--endpoint", pipeline.endpoint, "--out", folder / "run", "--seed", number + 1,
+        "--events", EVENTS, "--rate", RATE, "--again", "0.05", "--revised", "0.05", "--malformed", "0.01", "--reshard", 1,
+    ]
+    with pipeline:
+        with open(folder / "loadgen.log", "w") as log:
+            loading = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log)
+        kills = 0
+        try:
+            while loading.poll() is None:
+                time.sleep(draw.uniform(0.05, 1.5))
+                pipeline.kill()
+                kills += 1
+                pipeline.start()
+        finally:
+            if loading.poll() is None:
+                loading.kill()
+        if loading.returncode != 0:
+            raise Failed(f"the load ended with {loading.returncode}: see {folder / 'loadgen.log'}")
+        # Once more while the lake catches up.
+        time.sleep(draw.uniform(0.0, 0.5))
+        pipeline.kill()
+        pipeline.start()
+        proof = programs.call(
+            programs.loadgen, "verify", "--data", folder / "data", "--run", folder / "run", answers=(0, 1)
+        )
+        pipeline.stop()
+    audit = programs.call(programs.iguazu, "verify", "--data", folder / "data", answers=(0, 1))
+    found = results(proof, "loadgen")
+    holds = found["loss"] == found["duplicates"] == "0" and found["sums_equal"] == "true"
+    (folder / "proof.txt").write_text(proof + audit)
+    return holds, kills + 1, found
+
+
+def run():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("programs", type=pathlib.Path)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    programs, draw, watch = Programs(arguments.programs), random.Random(arguments.seed), Stopwatch()
+    failures, kills, deliveries = 0, 0, 0
+    for number in range(arguments.rounds):
+        folder = arguments.folder / f"round-{number}"
+        holds, killed, found = one_round(programs, folder, number, draw)
+        kills += killed
+        deliveries += int(found["deliveries"])
+        told = f"round {number + 1} of {arguments.rounds}: {killed} kills, {found['deliveries']} deliveries, "
+        told += f"loss {found['loss']}, duplicates {found['duplicates']}, sums equal: {found['sums_equal']}"
+        print(told if holds else f"{told}: FAILED, see {folder}", flush=True)
+        if holds:
+            shutil.rmtree(folder)
+        else:
+            failures += 1
+    print(
+        f"RESULT crash rounds={arguments.rounds} failures={failures} kills={kills} deliveries={deliveries} "
+        f"seconds={watch.seconds():.0f}"
+    )
+    return 0 if failures == 0 else 1
+
+
+main(run)
