@@ -110,7 +110,8 @@ pub fn contracts_in(folder: &Folder) -> Result<Vec<Arc<Contract>>, OpenError> {
     let path = folder.contracts();
     let wrong = |problems: Vec<String>| OpenError::Contracts { path: path.clone(), problems };
     if !holds_contracts(&path) {
-        let table = BUILT_IN_TABLE.parse().map_err(|error: iguazu_lake::ids::IdError| wrong(vec![error.to_string()]))?;
+        let table =
+            BUILT_IN_TABLE.parse().map_err(|error: iguazu_lake::ids::IdError| wrong(vec![error.to_string()]))?;
         return Ok(vec![Arc::new(Contract::built_in(table))]);
     }
     let texts = contracts::read_folder(&path.to_string_lossy()).map_err(|problem| wrong(vec![problem]))?;
