@@ -23,12 +23,15 @@
 //!   the lake without the transform; single cells of roll-ups and single values are compared by way of it.
 
 pub mod acks;
+pub mod cli;
 pub mod documents;
 pub mod oracle;
 pub mod plan;
 pub mod random;
 pub mod records;
+pub mod report;
 pub mod run_file;
 pub mod send;
 pub mod share;
+pub mod verify;
 pub mod workload;

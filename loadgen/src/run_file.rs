@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use iguazu_lake::ids::Timestamp;
 use iguazu_setup::contracts::Text;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
@@ -214,6 +215,30 @@ impl RunFolder {
         let file = File::create(&path).map_err(|source| RunFileError::Io { path: path.clone(), source })?;
         serde_json::to_writer_pretty(BufWriter::new(file), value)
             .map_err(|error| RunFileError::Io { path, source: error.into() })
+    }
+
+    /// Reads something that was written as JSON; nothing where it was not.
+    ///
+    /// # Errors
+    /// Where it is there and cannot be read.
+    pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, RunFileError> {
+        let path = self.file(name);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(RunFileError::Io { path, source }),
+        };
+        let read = serde_json::from_reader(BufReader::new(file));
+        read.map(Some).map_err(|source| RunFileError::Foreign { path, source })
+    }
+
+    /// Writes a text.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write_text(&self, name: &str, text: &str) -> Result<(), RunFileError> {
+        let path = self.file(name);
+        std::fs::write(&path, text).map_err(|source| RunFileError::Io { path, source })
     }
 
     /// Writes a run.
