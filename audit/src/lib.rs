@@ -6,11 +6,13 @@
 //! snapshot ─▶ view ─────▶ live files ─▶ held ─▶ what the table holds ───╯
 //! ```
 //!
-//! - [`open`]: the lake, the ledger and the contracts of a data folder.
+//! - [`open`](mod@open): the lake, the ledger and the contracts of a data folder.
 //! - [`model`]: what a table must hold, by brute force from the rows that were delivered.
-//! - [`deliveries`] and [`view`]: what was committed, and what readers are shown.
-//! - [`held`]: what the live files and the roll-ups of a view hold.
-//! - [`verify`]: all of it, one against the other.
+//! - [`deliveries`](mod@deliveries) and [`view`](mod@view): what was committed, and what readers are shown.
+//! - [`held`](mod@held): what the live files and the roll-ups of a view hold.
+//! - [`verify`](mod@verify): all of it, one against the other.
+//! - [`trace`](mod@trace): one event, from its deliveries to the roll-ups that count it.
+//! - [`status`](mod@status): how far shards and tables have come.
 //!
 //! Rules of this crate:
 //! - It is the independent proof. It shares the formats with compaction, the texts and the keys, and nothing that computes.
@@ -32,6 +34,7 @@ pub mod folder;
 pub mod held;
 pub mod model;
 pub mod open;
+pub mod status;
 pub mod trace;
 pub mod value;
 pub mod verify;
@@ -46,6 +49,7 @@ pub use folder::Folder;
 pub use held::{Held, held};
 pub use model::{Expected, Model};
 pub use open::{OpenError, Opened, catalog, contracts_in, open};
+pub use status::{ShardStatus, Status, TableStatus, status};
 pub use sums::Rollups;
 pub use trace::{Trace, trace};
 pub use value::{Cell, GroupKey, Measured, Value};
