@@ -1,3 +1,7 @@
-//! The program.
+//! The program `loadgen`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    iguazu_loadgen::cli::main()
+}

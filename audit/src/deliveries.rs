@@ -1,0 +1,229 @@
+//! What was delivered: the committed rows of every shard's chain, and the files that they name.
+//!
+//! A row that everybody has consumed may have shrunk to a stub, which says no more what it held. Its files are still
+//! there; who needs them looks for those of its attempt.
+
+use iguazu_lake::checksum::Sha256Sum;
+use iguazu_lake::commit::{Body, Commit, Row, codec};
+use iguazu_lake::ids::{ChainId, RowNumber, ShardId, StreamId, TableName, Timestamp};
+use iguazu_lake::invariants;
+use iguazu_lake::keys::{Area, ObjectKey, Partition};
+use iguazu_lake::ports::Ledger;
+
+use crate::error::AuditError;
+use crate::finding::{Finding, Problem};
+use crate::view::View;
+
+/// Rows of a chain in one scan.
+const PAGE: usize = 256;
+
+/// Everything that was delivered.
+#[derive(Clone, Debug, Default)]
+pub struct Deliveries {
+    /// By shard, in the order of the registry.
+    pub shards: Vec<Shard>,
+    /// Which rows break the rules of chains.
+    pub findings: Vec<Finding>,
+}
+
+/// What was delivered by a shard.
+#[derive(Clone, Debug)]
+pub struct Shard {
+    /// Its chain.
+    pub chain: ChainId,
+    /// The stream.
+    pub stream: StreamId,
+    /// The shard.
+    pub shard: ShardId,
+    /// Its newest row.
+    pub newest: Option<RowNumber>,
+    /// Rows that commit records.
+    pub commits: u64,
+    /// Rows that have shrunk; what they held is in none of the counts.
+    pub stubs: u64,
+    /// Whether no row follows.
+    pub closed: bool,
+    /// Records of the stream.
+    pub records: u64,
+    /// Events and other documents that they were taken apart into.
+    pub delivered: u64,
+    /// Those that are in raw files.
+    pub accepted: u64,
+    /// Those that are in quarantine.
+    pub quarantined: u64,
+    /// The files of its rows, in the order of rows.
+    pub files: Vec<DeliveredFile>,
+}
+
+/// A raw file, or one of quarantine.
+#[derive(Clone, Debug)]
+pub struct DeliveredFile {
+    /// The row that names it.
+    pub n: RowNumber,
+    /// Its position among the files of that row.
+    pub ordinal: u32,
+    /// Whether it is raw, of which table, or quarantine.
+    pub area: Area,
+    /// Of which dates.
+    pub partition: Partition,
+    /// Its key.
+    pub key: ObjectKey,
+    /// Its rows.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// The checksum of its bytes.
+    pub sha256: Sha256Sum,
+    /// The least and the greatest event time; quarantine has none.
+    pub event_time: Option<(Timestamp, Timestamp)>,
+}
+
+impl DeliveredFile {
+    /// Whether it is a raw file of a table.
+    #[must_use]
+    pub fn is_of(&self, table: &TableName) -> bool {
+        matches!(&self.area, Area::Raw(of) if of == table)
+    }
+}
+
+impl Shard {
+    /// Its raw files of a table.
+    pub fn raw<'a>(&'a self, table: &'a TableName) -> impl Iterator<Item = &'a DeliveredFile> {
+        self.files.iter().filter(move |file| file.is_of(table))
+    }
+
+    /// The rows of a table that it delivered and that no bucket has taken yet. Where a file is taken by some buckets
+    /// only, `partial` counts its rows instead: how many of them wait is in the file.
+    #[must_use]
+    pub fn pending(&self, view: &View) -> Pending {
+        let mut pending = Pending::default();
+        for file in self.raw(&view.table) {
+            let taken = view.taken(&self.chain, file.n, file.ordinal);
+            if taken.is_empty() {
+                pending.rows += file.rows;
+            } else if !View::are_all(&taken) {
+                pending.partial += file.rows;
+            }
+        }
+        pending
+    }
+}
+
+/// What a table has yet to take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// Rows of files that no bucket has taken.
+    pub rows: u64,
+    /// Rows of files that some buckets have taken and others have not.
+    pub partial: u64,
+}
+
+/// Reads all committed rows.
+///
+/// # Errors
+/// Where the ledger fails, or a row is not understood.
+pub async fn deliveries<L: Ledger>(ledger: &L) -> Result<Deliveries, AuditError> {
+    let mut all = Deliveries::default();
+    let mut after: Option<ChainId> = None;
+    loop {
+        let page = ledger.registry(after.as_ref(), PAGE).await.map_err(AuditError::port("reading the registry"))?;
+        let full = page.len() == PAGE;
+        after = page.last().cloned();
+        for chain in page {
+            if let ChainId::Shard { stream, shard } = &chain {
+                let shard = Shard::new(chain.clone(), stream.clone(), shard.clone());
+                all.shards.push(shard.read(ledger, &mut all.findings).await?);
+            }
+        }
+        if !full {
+            return Ok(all);
+        }
+    }
+}
+
+impl Shard {
+    fn new(chain: ChainId, stream: StreamId, shard: ShardId) -> Self {
+        Self {
+            chain,
+            stream,
+            shard,
+            newest: None,
+            commits: 0,
+            stubs: 0,
+            closed: false,
+            records: 0,
+            delivered: 0,
+            accepted: 0,
+            quarantined: 0,
+            files: Vec::new(),
+        }
+    }
+
+    async fn read<L: Ledger>(mut self, ledger: &L, findings: &mut Vec<Finding>) -> Result<Self, AuditError> {
+        let mut before: Option<Row> = None;
+        loop {
+            let page = ledger.scan_after(&self.chain, self.newest, PAGE).await;
+            let page = page.map_err(AuditError::port("reading committed rows"))?;
+            for stored in &page {
+                let row = codec::decode(stored)
+                    .map_err(|source| AuditError::Row { chain: self.chain.to_string(), source })?;
+                if let Err(violation) = invariants::follows(before.as_ref(), &row) {
+                    findings.push(self.broken(&row, "a row that may follow the one before", &violation.detail));
+                }
+                self.take(&row, findings);
+                before = Some(row);
+            }
+            if page.len() < PAGE {
+                return Ok(self);
+            }
+        }
+    }
+
+    fn take(&mut self, row: &Row, findings: &mut Vec<Finding>) {
+        self.newest = Some(row.n);
+        match &row.body {
+            Body::Commit(commit) => self.commit(row, commit, findings),
+            Body::Closed(_) => self.closed = true,
+            Body::Stub(_) => self.stubs += 1,
+        }
+    }
+
+    fn commit(&mut self, row: &Row, commit: &Commit, findings: &mut Vec<Finding>) {
+        self.commits += 1;
+        let counts = &commit.counts;
+        self.records += counts.records;
+        self.delivered += counts.delivered;
+        self.accepted += counts.accepted;
+        self.quarantined += counts.quarantined;
+        if let Err(violation) = invariants::conserved(counts) {
+            findings.push(self.broken(row, "delivered = accepted + quarantined", &violation.detail));
+        }
+        let rows = |raw: bool| -> u64 {
+            let of = |area: &Area| matches!(area, Area::Raw(_)) == raw;
+            commit.files.iter().filter(|file| of(&file.area)).map(|file| file.rows).sum()
+        };
+        let (accepted, quarantined) = (rows(true), rows(false));
+        if (accepted, quarantined) != (counts.accepted, counts.quarantined) {
+            let found = format!("{accepted} rows in raw files and {quarantined} in quarantine");
+            let expected = format!("{} and {}", counts.accepted, counts.quarantined);
+            findings.push(self.broken(row, &expected, &found));
+        }
+        for (ordinal, entry) in (0..).zip(&commit.files) {
+            self.files.push(DeliveredFile {
+                n: row.n,
+                ordinal,
+                area: entry.area.clone(),
+                partition: entry.partition,
+                key: entry.data_file(&self.chain, row.n, row.attempt).key(),
+                rows: entry.rows,
+                bytes: entry.bytes,
+                sha256: entry.sha256,
+                event_time: entry.event_time,
+            });
+        }
+    }
+
+    fn broken(&self, row: &Row, expected: &str, found: &str) -> Finding {
+        Finding::new(Problem::Chain, format!("row {} of {}", row.n, self.chain), expected, found)
+    }
+}

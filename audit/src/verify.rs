@@ -1,0 +1,328 @@
+//! The whole of a lake against what it must be: what was delivered is recomputed to tables, and compared.
+//!
+//! What is beyond the marks of a table's snapshot is not compacted yet, and is reported as pending; a file can be taken in
+//! part. What cannot be recomputed, because a raw file of it cannot be read or its row has shrunk, is said not to have been,
+//! and is not compared event by event, which would make one lost file look like a thousand strange events.
+
+mod raw;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt};
+use iguazu_compact::state::codec::{self, VersionBody};
+use iguazu_compact::state::{Span, Totals};
+use iguazu_lake::ids::{ChainId, TableName};
+use iguazu_lake::ports::{Ledger, Objects};
+use iguazu_transform::contract::Contract;
+use serde::Serialize;
+
+use crate::compare::{compare_rollups, compare_rows};
+use crate::deliveries::{DeliveredFile, Deliveries, Shard, deliveries};
+use crate::error::AuditError;
+use crate::file::{File, Named, fetch, guarded};
+use crate::finding::{Finding, Findings, Problem};
+use crate::held::{Held, pass, passes};
+use crate::model::{Expected, Model};
+use crate::view::{View, view};
+
+/// Raw files that are fetched ahead.
+const AHEAD: usize = 8;
+
+/// What a verification has found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verified {
+    /// What was delivered, of all tables that were looked at, or of the whole lake.
+    pub delivered: Delivered,
+    /// The tables.
+    pub tables: Vec<TableVerified>,
+    /// Everything that is wrong. Nothing, and the lake is right.
+    pub findings: Vec<Finding>,
+}
+
+/// What was delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Delivered {
+    /// Shards.
+    pub shards: u64,
+    /// Rows of their chains that commit records.
+    pub commits: u64,
+    /// Rows that have shrunk. What they held cannot be recomputed.
+    pub stubs: u64,
+    /// Records of the streams.
+    pub records: u64,
+    /// Rows that they gave.
+    pub delivered: u64,
+    /// Rows in raw files.
+    pub accepted: u64,
+    /// Rows in quarantine.
+    pub quarantined: u64,
+    /// Raw and quarantine files that were read and held against their checksums.
+    pub files: u64,
+}
+
+/// What was found of a table.
+#[derive(Clone, Debug, Serialize)]
+pub struct TableVerified {
+    /// The table.
+    pub table: String,
+    /// The epoch of its snapshot.
+    pub epoch: u32,
+    /// The buckets that have a version in it, and how many there are.
+    pub buckets: (u64, u32),
+    /// Rows of raw files.
+    pub accepted: u64,
+    /// Those of them that the snapshot has taken.
+    pub taken: u64,
+    /// Those that are not compacted yet.
+    pub pending: u64,
+    /// Distinct events among those that were taken.
+    pub events: u64,
+    /// Copies that were dropped.
+    pub duplicates: u64,
+    /// Rows that are live.
+    pub live: u64,
+    /// Live files.
+    pub files: u64,
+    /// Groups of its roll-ups that were compared.
+    pub groups: u64,
+    /// What the events must say together, and what they say.
+    pub fingerprints: (String, String),
+    /// Whether the table could be recomputed from its raw files, and was compared event by event.
+    pub recomputed: bool,
+}
+
+/// How far a verification has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Files that were read.
+    pub done: u64,
+    /// Files to be read, those that are read again in another pass included.
+    pub all: u64,
+}
+
+/// Verifies tables, and everything that was delivered; with `only`, one table and what was delivered to it.
+///
+/// # Errors
+/// Where a port fails, or a text of the ledger is not understood.
+pub async fn verify<O: Objects, L: Ledger>(
+    objects: &O,
+    ledger: &L,
+    contracts: &[Arc<Contract>],
+    only: Option<&TableName>,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Verified, AuditError> {
+    // First the views: every row that one of them has taken is in the ledger by then.
+    let mut views = Vec::new();
+    for contract in contracts.iter().filter(|contract| only.is_none_or(|table| contract.table == *table)) {
+        views.push((contract, view(objects, contract).await?));
+    }
+    let delivered = deliveries(ledger).await?;
+    let mut work = Work { progress, done: 0, all: 0 };
+    let looked_at = |file: &DeliveredFile| only.is_none_or(|table| file.is_of(table));
+    work.all = delivered.shards.iter().flat_map(|shard| &shard.files).filter(|file| looked_at(file)).count() as u64;
+    work.all += views.iter().map(|(_, view)| files_to_read(view, &delivered)).sum::<u64>();
+    let mut findings = Findings::default();
+    findings.extend(delivered.findings.iter().cloned());
+    let mut counts = Delivered { shards: delivered.shards.len() as u64, ..Delivered::default() };
+    let mut unread = BTreeMap::new();
+    for shard in &delivered.shards {
+        counts.commits += shard.commits;
+        counts.stubs += shard.stubs;
+        counts.records += shard.records;
+        counts.delivered += shard.delivered;
+        counts.accepted += shard.accepted;
+        counts.quarantined += shard.quarantined;
+        let files: Vec<_> = shard.files.iter().filter(|file| looked_at(file)).collect();
+        counts.files += files.len() as u64;
+        raw::check(objects, shard, &files, &mut work, &mut findings, &mut unread).await?;
+    }
+    let mut tables = Vec::new();
+    for (contract, view) in &views {
+        let whole = counts.stubs == 0 && !unread.contains_key(&view.table);
+        let table = Table { objects, contract, view, delivered: &delivered, whole };
+        findings.extend(ledger_findings(ledger, view).await?);
+        tables.push(table.verify(&mut work, &mut findings).await?);
+    }
+    Ok(Verified { delivered: counts, tables, findings: findings.finish() })
+}
+
+/// How far it has come, and who is told.
+pub(crate) struct Work<'a> {
+    progress: &'a mut (dyn FnMut(Progress) + Send),
+    done: u64,
+    all: u64,
+}
+
+impl Work<'_> {
+    pub(crate) fn done(&mut self) {
+        self.done += 1;
+        (self.progress)(Progress { done: self.done, all: self.all.max(self.done) });
+    }
+}
+
+/// Rows that the passes over a table are cut by.
+fn rows_of(view: &View, delivered: &Deliveries) -> u64 {
+    let raw: u64 = delivered.shards.iter().flat_map(|shard| shard.raw(&view.table)).map(|file| file.rows).sum();
+    raw.max(view.files().map(|live| live.file.rows).sum())
+}
+
+fn files_to_read(view: &View, delivered: &Deliveries) -> u64 {
+    let raw = |shard: &Shard| {
+        let taken = |file: &&DeliveredFile| !view.taken(&shard.chain, file.n, file.ordinal).is_empty();
+        shard.raw(&view.table).filter(taken).count() as u64
+    };
+    let raw: u64 = delivered.shards.iter().map(raw).sum();
+    let near = |span: &Span| view.files().filter(|live| live.span.common(span).is_some()).count() as u64;
+    passes(rows_of(view, delivered)).map(|span| raw + near(&span)).sum()
+}
+
+/// Holds the versions of a snapshot against the ledger, which alone decides what a version is.
+async fn ledger_findings<L: Ledger>(ledger: &L, view: &View) -> Result<Vec<Finding>, AuditError> {
+    let mut findings = Vec::new();
+    for version in &view.versions {
+        let place = || format!("version {} of {}", version.n, version.chain);
+        let row = ledger.get(&version.chain, version.n).await.map_err(AuditError::port("reading a version"))?;
+        let row = row.as_ref().map(codec::row).transpose()?;
+        let expected = "the version that the snapshot names";
+        match row {
+            Some(row) if row.attempt == version.attempt => match row.body {
+                VersionBody::Version { state, .. } if state == version.sha256 => {}
+                VersionBody::Version { state, .. } => {
+                    let expected = format!("a state with the SHA-256 sum {state}");
+                    findings.push(Finding::new(Problem::Damaged, place(), expected, version.sha256));
+                }
+                VersionBody::Closed { .. } => findings.push(Finding::new(Problem::Chain, place(), expected, "an end")),
+            },
+            Some(row) => {
+                let found = format!("that of the attempt {}", row.attempt);
+                findings.push(Finding::new(Problem::Chain, place(), expected, found));
+            }
+            None => findings.push(Finding::new(Problem::Chain, place(), expected, "no such row")),
+        }
+        if let Err(violation) = version.state.conserved() {
+            findings.push(Finding::new(Problem::Conservation, place(), "counts that add up", violation.detail));
+        }
+    }
+    Ok(findings)
+}
+
+/// A table that is being verified.
+struct Table<'a, O> {
+    objects: &'a O,
+    contract: &'a Contract,
+    view: &'a View,
+    delivered: &'a Deliveries,
+    /// Whether all of its raw files can be read.
+    whole: bool,
+}
+
+impl<O: Objects> Table<'_, O> {
+    async fn verify(&self, work: &mut Work<'_>, findings: &mut Findings) -> Result<TableVerified, AuditError> {
+        let Self { objects, contract, view, delivered, whole } = *self;
+        findings.extend(view.findings.iter().cloned());
+        let (mut expected, mut held) = (Expected::default(), Held::nothing(view));
+        let mut taken = BTreeMap::new();
+        for span in passes(rows_of(view, delivered)) {
+            let mut model = Model::new(contract).within(span);
+            self.deliver(&mut model, span, &mut taken, work).await?;
+            let (wanted, prints) = model.finish_with_rows()?;
+            let (found, live) = pass(objects, contract, view, span, &mut |_| work.done()).await?;
+            if whole {
+                compare_rows(view.table.to_string().as_str(), &prints, &live, findings);
+            }
+            expected.merge(wanted);
+            findings.extend(held.merge(found));
+        }
+        if whole {
+            findings.extend(compare_rollups(&expected, &held));
+            findings.extend(conservation(view, &expected, &held, &taken));
+        }
+        let accepted =
+            delivered.shards.iter().flat_map(|shard| shard.raw(&view.table)).map(|file| file.rows).sum::<u64>();
+        Ok(TableVerified {
+            table: view.table.to_string(),
+            epoch: view.epoch,
+            buckets: (view.versions.len() as u64, view.buckets),
+            accepted,
+            taken: expected.deliveries,
+            pending: accepted.saturating_sub(expected.deliveries),
+            events: expected.events,
+            duplicates: expected.deliveries.saturating_sub(expected.events),
+            live: held.rows,
+            files: view.files().count() as u64,
+            groups: expected.rollups.values().map(|groups| groups.len() as u64).sum(),
+            fingerprints: (expected.rows_fingerprint.to_string(), held.rows_fingerprint.to_string()),
+            recomputed: whole,
+        })
+    }
+
+    /// Gives a model the rows that the snapshot has taken, and counts them by chain.
+    async fn deliver(
+        &self,
+        model: &mut Model,
+        span: Span,
+        taken: &mut BTreeMap<ChainId, u64>,
+        work: &mut Work<'_>,
+    ) -> Result<(), AuditError> {
+        let Self { objects, view, delivered, .. } = *self;
+        let files = delivered.shards.iter().flat_map(|shard| shard.raw(&view.table).map(move |file| (shard, file)));
+        let files = files.filter_map(|(shard, file)| {
+            let spans = view.taken(&shard.chain, file.n, file.ordinal);
+            (!spans.is_empty()).then_some((shard, file, spans))
+        });
+        let reads = files.map(|(shard, file, spans)| async move {
+            let named = Named { key: &file.key, bytes: file.bytes, sha256: &file.sha256 };
+            fetch(objects, named).await.map(|fetched| (shard, spans, fetched))
+        });
+        let mut reads = stream::iter(reads).buffered(AHEAD);
+        while let Some(read) = reads.next().await {
+            let (shard, spans, fetched) = read?;
+            // What cannot be read was told when all raw files were looked at, and the table is not compared then.
+            if let Ok(bytes) = fetched {
+                let before = model.deliveries();
+                let _ = guarded(|| {
+                    for batch in File::open(bytes)?.near(None, span)? {
+                        model.add_within(&batch?, &spans)?;
+                    }
+                    Ok(())
+                });
+                *taken.entry(shard.chain.clone()).or_default() += model.deliveries() - before;
+            }
+            work.done();
+        }
+        Ok(())
+    }
+}
+
+/// I10 of a table: what its versions have counted against what was counted here.
+fn conservation(view: &View, expected: &Expected, held: &Held, taken: &BTreeMap<ChainId, u64>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut totals = Totals::default();
+    let mut marked: BTreeMap<&ChainId, u64> = BTreeMap::new();
+    for version in &view.versions {
+        totals.live += version.state.totals.live;
+        totals.duplicates += version.state.totals.duplicates;
+        totals.taken += version.state.totals.taken;
+        for (chain, mark) in version.state.lanes.iter().flat_map(|lane| &lane.marks) {
+            *marked.entry(chain).or_default() += mark.taken;
+        }
+    }
+    let table = &view.table;
+    let mut same = |what: String, expected: u64, found: u64| {
+        if expected != found {
+            findings.push(Finding::new(Problem::Conservation, format!("{table}: {what}"), expected, found));
+        }
+    };
+    same("rows that its versions count as live".to_owned(), held.rows, totals.live);
+    let duplicates = expected.deliveries.saturating_sub(expected.events);
+    same("copies that its versions count as dropped".to_owned(), duplicates, totals.duplicates);
+    same("accepted rows that are live or dropped".to_owned(), expected.deliveries, held.rows + totals.duplicates);
+    for (chain, &rows) in taken {
+        same(format!("rows that its versions took from {chain}"), rows, marked.get(chain).copied().unwrap_or(0));
+    }
+    for (chain, &rows) in marked.iter().filter(|(chain, _)| !taken.contains_key(**chain)) {
+        same(format!("rows that its versions took from {chain}"), 0, rows);
+    }
+    findings
+}

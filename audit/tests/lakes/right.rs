@@ -1,0 +1,159 @@
+//! Lakes that are right.
+
+use iguazu_audit::verify::Delivered;
+use iguazu_audit::{Problem, status, verify};
+use iguazu_compact::Settings;
+
+use crate::world::{Delivery, Lake, bad, block, contract, order, told};
+
+/// Events over two days by two shards, some of them twice: sent again as they were, with a later time, and late.
+fn filled(buckets: u32) -> (Lake, std::sync::Arc<iguazu_transform::Contract>) {
+    let (lake, contract) = (Lake::new(), contract(&[]));
+    let first: Vec<_> = (0..60).map(|event| order(event, event * 1_700, 100 + event)).collect();
+    lake.ingest(&contract, 0, &first);
+    lake.compact(&contract, buckets);
+    let again = Delivery { arrival: 200_000, ..order(7, 7 * 1_700, 107) };
+    lake.ingest(&contract, 1, &[again, order(8, 150_000, 1), order(100, 3, 5), bad(200_001)]);
+    lake.compact(&contract, buckets);
+    (lake, contract)
+}
+
+#[test]
+fn a_right_lake_has_no_findings_and_is_counted_in_full() {
+    for buckets in [1, 4] {
+        let (lake, contract) = filled(buckets);
+        let verified = lake.verified(&contract);
+        let (delivered, table, findings) = told(&verified);
+        assert_eq!(findings, [], "{buckets} buckets");
+        let expected = Delivered {
+            shards: 2,
+            commits: 2,
+            stubs: 0,
+            records: 64,
+            delivered: 64,
+            accepted: 63,
+            quarantined: 1,
+            files: delivered.files,
+        };
+        assert_eq!(delivered, expected);
+        let counts = (table.accepted, table.taken, table.pending, table.events, table.duplicates, table.live);
+        assert_eq!(counts, (63, 63, 0, 61, 2, 61));
+        assert!(table.recomputed);
+        assert_eq!(table.fingerprints.0, table.fingerprints.1);
+        assert!(table.groups > 20, "{}", table.groups);
+    }
+}
+
+#[test]
+fn a_lake_without_anything_is_right() {
+    let (lake, contract) = (Lake::new(), contract(&[]));
+    let verified = lake.verified(&contract);
+    assert_eq!((verified.delivered, verified.findings.len()), (Delivered::default(), 0));
+    assert_eq!((verified.tables[0].live, verified.tables[0].accepted), (0, 0));
+}
+
+#[test]
+fn what_is_not_compacted_yet_is_pending_and_no_finding() {
+    let (lake, contract) = filled(1);
+    lake.ingest(&contract, 0, &[order(200, 5, 5), order(201, 6, 6)]);
+    let verified = lake.verified(&contract);
+    assert_eq!(verified.findings, []);
+    assert_eq!((verified.tables[0].accepted, verified.tables[0].pending, verified.tables[0].live), (65, 2, 61));
+}
+
+#[test]
+fn a_file_that_some_buckets_have_taken_is_pending_in_part() {
+    let (lake, contract) = filled(4);
+    let new: Vec<_> = (300..340).map(|event| order(event, event, event)).collect();
+    lake.ingest(&contract, 0, &new);
+    lake.compact_some(&contract, 4, |bucket| bucket == 2);
+    let verified = lake.verified(&contract);
+    assert_eq!(verified.findings, []);
+    let table = &verified.tables[0];
+    let in_bucket = table.live - 61;
+    assert!(in_bucket > 0 && in_bucket < 40);
+    assert_eq!((table.pending, table.taken), (40 - in_bucket, 63 + in_bucket));
+    let status = block(status(&lake.objects, &lake.ledger, &[contract])).unwrap();
+    assert_eq!((status.findings.len(), status.tables[0].pending), (0, 40 - in_bucket));
+}
+
+#[test]
+fn a_table_that_is_given_another_number_of_buckets_stays_right() {
+    let (lake, contract) = filled(2);
+    for buckets in [8, 1] {
+        block(lake.compactor(Settings::default()).rebucket(&contract, buckets, lake.deadline())).unwrap();
+        lake.ingest(&contract, 0, &[order(400 + buckets, 5, 5), order(8, 150_000, 1)]);
+        assert_eq!(lake.verified(&contract).findings, []);
+        lake.compact(&contract, 2);
+        let verified = lake.verified(&contract);
+        assert_eq!(verified.findings, []);
+        assert_eq!((verified.tables[0].buckets, verified.tables[0].pending), ((u64::from(buckets), buckets), 0));
+    }
+}
+
+#[test]
+fn rows_of_before_a_column_was_there_say_the_same_with_it() {
+    let (lake, old) = filled(1);
+    let new = contract(&[
+        ("version = 1", "version = 2"),
+        (
+            "[[rollup]]\nname = \"hourly\"",
+            "[[column]]\nname = \"note\"\npath = \"/note\"\ntype = \"int64\"\n\n[[rollup]]\nname = \"hourly\"",
+        ),
+    ]);
+    lake.ingest(&new, 0, &[order(500, 9, 9)]);
+    lake.compact(&new, 1);
+    assert_eq!(lake.verified(&new).findings, []);
+    assert_eq!(lake.verified(&old).findings, []);
+}
+
+#[test]
+fn files_of_before_a_roll_up_was_there_are_told() {
+    let (lake, _) = filled(1);
+    let new = contract(&[("version = 1", "version = 2"), ("name = \"weights\"", "name = \"weighty\"")]);
+    let problems = lake.problems(&new);
+    assert_eq!(problems, [Problem::RollupAbsent]);
+}
+
+#[test]
+fn a_sum_of_too_many_digits_is_right_when_it_is_said_to_be_one() {
+    let contract = contract(&[("decimal(18,2)", "decimal(38,0)")]);
+    let most = "9".repeat(38);
+    let lake = Lake::new();
+    let huge = |event: u32| {
+        let delivery = order(event, 60, 0);
+        Delivery { text: delivery.text.replace("\"amount\":0.00", &format!("\"amount\":{most}")), ..delivery }
+    };
+    // The same shop and type, so one group.
+    lake.ingest(&contract, 0, &[huge(3), huge(6), huge(9)]);
+    lake.compact(&contract, 1);
+    let verified = lake.verified(&contract);
+    assert_eq!((verified.findings, verified.tables[0].live), (vec![], 3));
+}
+
+#[test]
+fn progress_counts_every_file_once_and_comes_to_its_end() {
+    let (lake, contract) = filled(2);
+    let mut seen = Vec::new();
+    let mut note = |progress: iguazu_audit::Progress| seen.push((progress.done, progress.all));
+    block(verify(&lake.objects, &lake.ledger, &[contract], None, &mut note)).unwrap();
+    let (last, all) = *seen.last().unwrap();
+    assert_eq!(last, all);
+    assert!(seen.iter().zip(1..).all(|(&(done, of), at)| done == at && of == all), "{seen:?}");
+}
+
+#[test]
+fn the_status_counts_what_the_ledger_and_the_snapshot_say() {
+    let (lake, contract) = filled(1);
+    lake.ingest(&contract, 0, &[order(200, 5, 5)]);
+    let status = block(status(&lake.objects, &lake.ledger, &[contract])).unwrap();
+    assert_eq!(status.findings, []);
+    let shards: Vec<_> =
+        status.shards.iter().map(|shard| (shard.delivered, shard.accepted, shard.quarantined, shard.pending)).collect();
+    assert_eq!(shards, [(61, 61, 0, 1), (4, 3, 1, 0)]);
+    assert_eq!(status.shards[1].newest_arrival.unwrap().to_string(), "2026-11-23T17:40:00.000000Z");
+    let table = &status.tables[0];
+    assert_eq!((table.accepted, table.live, table.duplicates, table.pending), (64, 61, 2, 1));
+    assert_eq!((table.buckets, table.versions.len()), (1, 1));
+    assert_eq!(table.file_bytes_mean, table.bytes / table.files);
+}

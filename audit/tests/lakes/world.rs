@@ -1,0 +1,429 @@
+//! Lakes in memory, filled as ingest fills them, compacted by the real compactor, and then forged.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use bytes::Bytes;
+use iguazu_audit::verify::{Delivered, TableVerified};
+use iguazu_audit::view::{Live, Version};
+use iguazu_audit::{Finding, Problem, Verified, View, verify, view};
+use iguazu_compact::publish::{Bucket, Snapshot};
+use iguazu_compact::state::codec::{self, PartitionFiles, VersionBody, VersionRow};
+use iguazu_compact::state::{LiveFile, Written};
+use iguazu_compact::{Compactor, ParquetTables, Settings};
+use iguazu_lake::adapters::memory::{MemoryLedger, MemoryObjects};
+use iguazu_lake::checksum::Sha256Sum;
+use iguazu_lake::commit::{Body, Commit, FileEntry, Row, codec as rows};
+use iguazu_lake::host::Host;
+use iguazu_lake::ids::{AttemptId, ChainId, RowNumber, SequenceNumber, SequenceRange, SequenceSet, Timestamp};
+use iguazu_lake::keys::version::{Published, VersionPart};
+use iguazu_lake::keys::{DataFile, ObjectKey};
+use iguazu_lake::ports::{Ledger, Objects};
+use iguazu_transform::{Batch, Catalog, Contract, Limits, Parquet, Payload, Record, Secrets, Source};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+pub const ORDERS: &str = r#"
+table = "orders"
+version = 1
+types = ["order.*"]
+keep = "latest"
+partition_by = ["day", "event_type"]
+
+[[column]]
+name = "amount"
+path = "/amount"
+type = "decimal(18,2)"
+
+[[column]]
+name = "shop"
+path = "/shop"
+type = "string"
+
+[[column]]
+name = "weight"
+path = "/weight"
+type = "float64"
+
+[[column]]
+name = "items"
+path = "/items"
+type = "list<struct<sku: string, quantity: int32>>"
+
+[[rollup]]
+name = "hourly"
+window = "hour"
+by = ["shop", "event_type"]
+sum = ["amount"]
+max = ["amount"]
+
+[[rollup]]
+name = "weights"
+window = "month"
+by = ["weight"]
+min = ["shop"]
+"#;
+
+/// The second at which 2026-11-21 begins.
+pub const FIRST_DAY: i64 = 1_795_219_200;
+
+pub fn contract(changes: &[(&str, &str)]) -> Arc<Contract> {
+    let text = changes.iter().fold(ORDERS.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    });
+    Arc::new(Contract::parse("orders.toml", &text).unwrap())
+}
+
+/// A host whose clock goes on by a microsecond with every look, and whose sleep never ends.
+#[derive(Debug)]
+pub struct TestHost(AtomicI64, AtomicU64);
+
+impl Host for &TestHost {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+
+    async fn sleep(&self, _: Duration) {
+        std::future::pending::<()>().await;
+    }
+
+    fn random(&self) -> u64 {
+        let n = self.1.fetch_add(1, Ordering::Relaxed);
+        n.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29).wrapping_mul(0xBF58_476D_1CE4_E5B9)
+    }
+}
+
+/// Runs a future that waits for nothing.
+pub fn block<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("nothing in memory is waited for"),
+    }
+}
+
+/// A delivery: the text of a document, and when it arrived, in seconds since the first day.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub text: String,
+    pub arrival: u32,
+}
+
+pub fn id(event: u32) -> String {
+    format!("{:08x}-0000-4000-8000-{event:012x}", event.wrapping_mul(2_654_435_761))
+}
+
+/// An order of an event, so many seconds after the first day began.
+pub fn order(event: u32, seconds: u32, cents: u32) -> Delivery {
+    let time = Timestamp::from_micros((FIRST_DAY + i64::from(seconds)) * 1_000_000);
+    let kind = if event.is_multiple_of(5) { "order.paid" } else { "order.placed" };
+    let text = format!(
+        r#"{{"id":"{}","type":"{kind}","time":"{time}","amount":{}.{:02},"shop":"s{}","weight":{}.5,"items":[{{"sku":"a{event}","quantity":{}}},null],"note":{event}}}"#,
+        id(event),
+        cents / 100,
+        cents % 100,
+        event % 3,
+        event % 2,
+        event % 7,
+    );
+    Delivery { text, arrival: 86_400 + seconds }
+}
+
+pub fn bad(arrival: u32) -> Delivery {
+    Delivery { text: "no JSON".to_owned(), arrival }
+}
+
+pub struct Lake {
+    pub objects: MemoryObjects,
+    pub ledger: MemoryLedger,
+    pub host: TestHost,
+    /// The sequence number of the next record, of whatever shard.
+    next: AtomicU64,
+}
+
+pub fn shard(of: u8) -> ChainId {
+    format!("shard.orders.1795219200000.shardId-{of:012}").parse().unwrap()
+}
+
+impl Lake {
+    pub fn new() -> Self {
+        Self {
+            objects: MemoryObjects::default(),
+            ledger: MemoryLedger::default(),
+            host: TestHost(AtomicI64::new((FIRST_DAY + 10 * 86_400) * 1_000_000), AtomicU64::new(1)),
+            next: AtomicU64::new(1),
+        }
+    }
+
+    /// Commits deliveries as ingest does, as the next row of a shard's chain. Returns the number of the first record.
+    pub fn ingest(&self, contract: &Contract, of: u8, deliveries: &[Delivery]) -> u64 {
+        let first = self.next.fetch_add(deliveries.len() as u64, Ordering::Relaxed);
+        self.ingest_as(contract, of, first, deliveries);
+        first
+    }
+
+    /// The same with sequence numbers from `first` on.
+    pub fn ingest_as(&self, contract: &Contract, of: u8, first: u64, deliveries: &[Delivery]) {
+        let chain = shard(of);
+        let secrets = Secrets::default();
+        let catalog = Catalog::new(vec![contract.clone()], &secrets, Limits::default()).unwrap();
+        let mut batch = Batch::new(&catalog);
+        let mut numbers: Vec<SequenceNumber> = Vec::new();
+        for (sequence, delivery) in (first..).zip(deliveries) {
+            let sequence = sequence.to_string().parse().unwrap();
+            numbers.push(sequence);
+            let arrival = Timestamp::from_micros((FIRST_DAY + i64::from(delivery.arrival)) * 1_000_000);
+            batch.push(&Record { sequence, arrival, payload: Payload::Data(delivery.text.clone().into()) });
+        }
+        let output = batch.finish(&Source { chain: chain.clone() }, &Parquet).unwrap();
+        let before = block(self.ledger.newest(&chain)).unwrap().map(|row| rows::decode(&row).unwrap());
+        let n = before.as_ref().map_or(RowNumber::FIRST, |row| row.n.next());
+        let attempt = AttemptId::fresh(&&self.host);
+        let mut files = Vec::new();
+        for file in output.files {
+            let entry = FileEntry {
+                area: file.area.clone(),
+                partition: file.partition,
+                rows: file.rows,
+                bytes: file.bytes.len() as u64,
+                event_time: file.event_time,
+                sha256: Sha256Sum::of(&file.bytes),
+            };
+            let place = DataFile { area: file.area, partition: file.partition, chain: chain.clone(), n, attempt };
+            block(self.objects.put(&place.key(), file.bytes)).unwrap();
+            files.push(entry);
+        }
+        let set: SequenceSet = numbers.iter().copied().collect();
+        let range = set.range().unwrap();
+        let to = before.and_then(|row| row.to()).map_or(range.last(), |to| to.later_in_shard(range.last()));
+        self.commit(&chain, n, attempt, range, to, files, output.counts, &set);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a commit")]
+    fn commit(
+        &self,
+        chain: &ChainId,
+        n: RowNumber,
+        attempt: AttemptId,
+        range: SequenceRange,
+        to: SequenceNumber,
+        files: Vec<FileEntry>,
+        counts: iguazu_transform::Counts,
+        set: &SequenceSet,
+    ) {
+        let digest = SequenceSet::digest_of(set.as_slice());
+        let body = Body::Commit(Commit { range, to, late: false, earlier: None, files, counts, digest });
+        block(self.ledger.register(chain)).unwrap();
+        block(self.ledger.put_if_absent(chain, &rows::encode(&Row { n, attempt, body }).unwrap())).unwrap();
+    }
+
+    pub fn compactor(&self, settings: Settings) -> Compactor<&MemoryObjects, &MemoryLedger, &TestHost, ParquetTables> {
+        let settings = Settings { root: "s3://lake".to_owned(), versions_max: 64, ..settings };
+        Compactor::new(&self.objects, &self.ledger, &self.host, ParquetTables, settings)
+    }
+
+    pub fn deadline(&self) -> Timestamp {
+        (&self.host).now().plus(Duration::from_secs(900))
+    }
+
+    /// Compacts and publishes some buckets of the newest epoch, of so many in the first one.
+    pub fn compact_some(&self, contract: &Arc<Contract>, first_buckets: u32, which: impl Fn(u32) -> bool) {
+        let compactor = self.compactor(Settings { first_buckets, ..Settings::default() });
+        for _ in 0..100 {
+            let epoch = block(compactor.epoch(contract, self.deadline())).unwrap();
+            let mut more = false;
+            for bucket in (0..epoch.buckets).filter(|bucket| which(*bucket)) {
+                more |= block(compactor.run(contract, bucket, self.deadline())).answer.unwrap().more;
+            }
+            if !more {
+                return;
+            }
+        }
+        panic!("compaction does not come to an end");
+    }
+
+    pub fn compact(&self, contract: &Arc<Contract>, first_buckets: u32) {
+        self.compact_some(contract, first_buckets, |_| true);
+    }
+
+    pub fn view(&self, contract: &Contract) -> View {
+        block(view(&self.objects, contract)).unwrap()
+    }
+
+    pub fn verified(&self, contract: &Arc<Contract>) -> Verified {
+        block(verify(&self.objects, &self.ledger, std::slice::from_ref(contract), None, &mut |_| ())).unwrap()
+    }
+
+    /// What is wrong with the lake, by kind, each once.
+    pub fn problems(&self, contract: &Arc<Contract>) -> Vec<Problem> {
+        let mut problems: Vec<_> = self.verified(contract).findings.iter().map(|finding| finding.problem).collect();
+        problems.sort_unstable();
+        problems.dedup();
+        problems
+    }
+
+    pub fn read(&self, key: &ObjectKey) -> Bytes {
+        block(self.objects.get(key)).unwrap().unwrap_or_else(|| panic!("{key} is gone")).bytes
+    }
+
+    /// Changes a byte in the middle of an object.
+    pub fn damage(&self, key: &ObjectKey) {
+        let mut bytes = self.read(key).to_vec();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        block(self.objects.put(key, bytes.into())).unwrap();
+    }
+
+    pub fn delete(&self, key: &ObjectKey) {
+        block(self.objects.delete(key)).unwrap();
+    }
+
+    pub fn rows_of(&self, key: &ObjectKey) -> RecordBatch {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(self.read(key)).unwrap().build().unwrap();
+        let batches: Vec<_> = reader.map(Result::unwrap).collect();
+        concat_batches(&batches[0].schema(), &batches).unwrap()
+    }
+
+    /// Commits and publishes a version of the first bucket as a compactor would that is wrong: the largest live file has
+    /// other bytes, and all checksums are right.
+    pub fn forge(&self, contract: &Contract, forge: impl FnOnce(&mut Forged)) {
+        let view = self.view(contract);
+        let version = &view.versions[0];
+        let live = version.files.iter().max_by_key(|live| live.file.rows).unwrap();
+        let n = version.n.next();
+        let attempt = AttemptId::fresh(&&self.host);
+        let mut forged = Forged {
+            rows: self.rows_of(&live.key),
+            file: live.file.clone(),
+            state: version.state.clone(),
+            bytes: None,
+            rollups: live.rollups.iter().map(|key| self.rows_of(key)).collect(),
+        };
+        forge(&mut forged);
+        self.publish(contract, version, live, n, attempt, forged);
+    }
+
+    fn publish(
+        &self,
+        contract: &Contract,
+        version: &Version,
+        live: &Live,
+        n: RowNumber,
+        attempt: AttemptId,
+        forged: Forged,
+    ) {
+        let (table, chain, partition) = (&contract.table, &version.chain, &live.partition);
+        let Forged { rows, mut file, mut state, bytes, rollups } = forged;
+        let written = Written { n, attempt, ordinal: 0 };
+        let put = |key: &ObjectKey, bytes: Bytes| block(self.objects.put(key, bytes)).unwrap();
+        let bytes = bytes.unwrap_or_else(|| parquet(&rows));
+        (file.written, file.bytes, file.sha256) = (written, bytes.len() as u64, Sha256Sum::of(&bytes));
+        put(&written.data(chain, table, partition), bytes);
+        for (of, batch) in file.rollups.iter_mut().zip(&rollups) {
+            let bytes = parquet(batch);
+            (of.rows, of.bytes, of.sha256) = (batch.num_rows() as u64, bytes.len() as u64, Sha256Sum::of(&bytes));
+            put(&written.rollup(chain, table, partition, &of.rollup), bytes);
+        }
+        let files: Vec<_> = version
+            .files
+            .iter()
+            .filter(|other| other.partition == *partition)
+            .map(|other| if other.key == live.key { file.clone() } else { other.file.clone() })
+            .collect();
+        let entry = state.partitions.get_mut(partition).unwrap();
+        let list = PartitionFiles { files };
+        let (bytes, sum) = codec::object(&list);
+        (entry.object, entry.sha256) = (written, sum);
+        entry.rows = list.files.iter().map(|file| file.rows).sum();
+        put(&written.partition(chain, table), bytes);
+        let (bytes, sum) = codec::object(&state);
+        put(&written.object(chain, table, VersionPart::State).key(), bytes);
+        let at = (&self.host).now();
+        let row = VersionRow { n, attempt, body: VersionBody::Version { state: sum, at } };
+        block(self.ledger.put_if_absent(chain, &codec::stored(&row))).unwrap();
+        let key = Published::Snapshot.key(table);
+        let mut snapshot = Snapshot::read("snapshot", &self.read(&key)).unwrap();
+        let entry = Bucket { n, attempt, at, seeding: false };
+        snapshot.epochs.get_mut(&snapshot.current).unwrap().versions.insert(version.bucket, entry);
+        put(&key, snapshot.text().into());
+    }
+}
+
+/// A version to be, as somebody wants it.
+pub struct Forged {
+    /// The rows of the file.
+    pub rows: RecordBatch,
+    /// What is said of it.
+    pub file: LiveFile,
+    /// The state, of which the partition's list follows.
+    pub state: iguazu_compact::state::State,
+    /// Other bytes than the rows'.
+    pub bytes: Option<Bytes>,
+    /// The rows of its roll-ups.
+    pub rollups: Vec<RecordBatch>,
+}
+
+impl Forged {
+    /// Gives the file other rows, of which everything is said that is true of them, roll-ups included.
+    pub fn with_rows(&mut self, contract: &Contract, rows: RecordBatch) {
+        use arrow::array::{ArrayRef, AsArray};
+        use arrow::compute::{cast, max, min};
+        use arrow::datatypes::{DataType, TimestampMicrosecondType};
+        let lost = i128::from(self.file.rows) - rows.num_rows() as i128;
+        self.file.rows = rows.num_rows() as u64;
+        let times = rows.column_by_name("event_time").unwrap().as_primitive::<TimestampMicrosecondType>();
+        self.file.event_time = min(times)
+            .zip(max(times))
+            .map(|(least, greatest)| (Timestamp::from_micros(least), Timestamp::from_micros(greatest)));
+        let ids = rows.column_by_name("event_id").unwrap().as_string::<i32>();
+        let ids = ids.iter().flatten().map(|id| id.parse::<iguazu_lake::ids::EventId>().unwrap());
+        self.file.ids = ids.clone().min().zip(ids.max());
+        // As compaction decodes them.
+        let view = |column: &ArrayRef| match column.data_type() {
+            DataType::Utf8 => cast(column, &DataType::Utf8View).unwrap(),
+            _ => column.clone(),
+        };
+        let names: Vec<_> = rows.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let views = RecordBatch::try_from_iter(names.into_iter().zip(rows.columns().iter().map(view))).unwrap();
+        let mut rollups = iguazu_compact::rollup::Rollups::new(contract, &views.schema());
+        for pass in rollups.passes() {
+            for name in pass {
+                rollups.see(&name, views.column_by_name(&name).unwrap()).unwrap();
+            }
+            rollups.end_pass().unwrap();
+        }
+        self.rollups = rollups
+            .finish()
+            .unwrap()
+            .into_iter()
+            .map(|new| {
+                let reader = ParquetRecordBatchReaderBuilder::try_new(new.bytes).unwrap().build().unwrap();
+                let batches: Vec<_> = reader.map(Result::unwrap).collect();
+                concat_batches(&batches[0].schema(), &batches).unwrap()
+            })
+            .collect();
+        self.rows = rows;
+        // Counts that add up by themselves.
+        let totals = &mut self.state.totals;
+        totals.live = (i128::from(totals.live) - lost) as u64;
+        totals.duplicates = (i128::from(totals.duplicates) + lost) as u64;
+    }
+}
+
+pub fn parquet(batch: &RecordBatch) -> Bytes {
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(batch).unwrap();
+    writer.into_inner().unwrap().into()
+}
+
+/// What is told of a lake in two lines, for a test to state in full.
+pub fn told(verified: &Verified) -> (Delivered, &TableVerified, &[Finding]) {
+    (verified.delivered, &verified.tables[0], &verified.findings)
+}
