@@ -247,9 +247,8 @@ mod tests {
 
     #[test]
     fn many_blocks_read_back_and_take_little_room() {
-        let acks: Vec<_> = (0..40_000)
-            .map(|n| ack(n, (n % 4) as u8, &format!("4954{:0>52}", 1_000_000_007 * n)))
-            .collect();
+        let acks: Vec<_> =
+            (0..40_000).map(|n| ack(n, (n % 4) as u8, &format!("4954{:0>52}", 1_000_000_007 * n))).collect();
         let file = written(&acks);
         assert_eq!(read_back(&file).unwrap(), acks);
         assert!(file.len() < acks.len() * 12, "{}", file.len());

@@ -80,8 +80,7 @@ impl<'w> Documents<'w> {
 
     fn event(&self, event: u64, revised: bool, again: bool) -> Option<Document> {
         let draft = self.workload.draft(event, revised)?;
-        let meaning =
-            Meaning::Event { event, table: self.workload.table_of(event), revised, again, sums: draft.sums };
+        let meaning = Meaning::Event { event, table: self.workload.table_of(event), revised, again, sums: draft.sums };
         Some(Document { meaning, due: self.due(), bytes: draft.node.text().into() })
     }
 

@@ -255,9 +255,7 @@ struct Rows<'c> {
 
 impl<'c> Rows<'c> {
     fn new(tables: &[TableOracle], catalog: &'c Catalog, span: Span) -> Result<Self, OracleError> {
-        let model = |table: &TableOracle| {
-            (table.contract.table.to_string(), Model::new(&table.contract).within(span))
-        };
+        let model = |table: &TableOracle| (table.contract.table.to_string(), Model::new(&table.contract).within(span));
         Ok(Self {
             catalog,
             batch: Batch::new(catalog),
@@ -290,7 +288,9 @@ impl<'c> Rows<'c> {
             let reader = ParquetRecordBatchReaderBuilder::try_new(file.bytes).map_err(FormatError::from)?;
             for rows in reader.build().map_err(FormatError::from)? {
                 let rows = rows.map_err(FormatError::from)?;
-                ids.extend(event_ids(&rows)?.filter(|id| self.span.holds(id.placement())).map(|id| id.uuid().as_u128()));
+                ids.extend(
+                    event_ids(&rows)?.filter(|id| self.span.holds(id.placement())).map(|id| id.uuid().as_u128()),
+                );
                 model.add(&rows)?;
             }
         }

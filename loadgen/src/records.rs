@@ -35,8 +35,8 @@ pub struct Outgoing {
     pub partition_key: String,
     /// When it is due, in microseconds since the start of the run.
     pub due_micros: u64,
-    /// The record that must have arrived before.
-    pub after: Option<u64>,
+    /// The records that must have arrived before.
+    pub after: Vec<u64>,
 }
 
 /// The records of a run, in order.
@@ -94,14 +94,14 @@ impl<'w> Records<'w> {
         gathered
     }
 
-    /// Which record must have arrived before these documents are sent.
-    fn after(&mut self, documents: &[Document]) -> Option<u64> {
-        let mut after = None;
+    /// Which records must have arrived before these documents are sent.
+    fn after(&mut self, documents: &[Document]) -> Vec<u64> {
+        let mut after = Vec::new();
         for document in documents {
             let Meaning::Event { event, table, revised, again, .. } = document.meaning else { continue };
             if revised {
                 // The same record may hold both, of which the one that stands first arrives first.
-                after = after.max(self.first.remove(&event).filter(|&first| first != self.number));
+                after.extend(self.first.remove(&event).filter(|&first| first != self.number));
             } else if !again && self.workload.is_revised(event) && self.workload.tables()[table].keeps_first() {
                 self.first.insert(event, self.number);
             }

@@ -232,6 +232,18 @@ impl RunFolder {
         read.map(Some).map_err(|source| RunFileError::Foreign { path, source })
     }
 
+    /// Takes a file away, if it is there.
+    ///
+    /// # Errors
+    /// Where it is there and stays.
+    pub fn forget(&self, name: &str) -> Result<(), RunFileError> {
+        let path = self.file(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(RunFileError::Io { path, source: error }),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes a text.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use crate::report;
 use crate::run_file::{Run, RunFolder};
 use crate::verify::acked::Acked;
 use crate::verify::drain::drain;
+use crate::verify::findings::Kind;
 use crate::verify::proof::{Proof, lake_numbers};
 use crate::verify::verify;
 use crate::workload::Workload;
@@ -122,6 +123,9 @@ fn answer(proof: &Proof) -> Answer {
     let verdict = &proof.verdict;
     for line in verdict.findings.lines() {
         println!("{line}");
+    }
+    if verdict.findings.count(Kind::Strange) > 0 {
+        println!("where several runs went into this lake, name each of them with --run");
     }
     if !verdict.not_compared.is_empty() {
         println!("not compared, because they are by stream or shard: {}", verdict.not_compared.join(", "));

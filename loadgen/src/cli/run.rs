@@ -226,6 +226,7 @@ fn plan(args: &Args, start: Timestamp) -> miette::Result<Plan> {
 async fn load(args: &Args, folder: &RunFolder, plan: Plan, contracts: Vec<Text>, target: Target) -> Answer {
     let (workload, _) = load::workload(plan, &contracts)?;
     folder.create().into_diagnostic()?;
+    folder.forget("verify.json").into_diagnostic()?;
     let file = File::create(folder.acks()).into_diagnostic().wrap_err("acks.bin cannot be made")?;
     let acks = AckWriter::new(BufWriter::new(file)).into_diagnostic()?;
     let settings = Settings {

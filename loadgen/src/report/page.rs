@@ -84,7 +84,10 @@ fn verdict(page: &mut Page, proof: &Proof) {
     let verdict = &proof.verdict;
     let (class, word) = if verdict.holds() { ("yes", "holds") } else { ("no", "does not hold") };
     page.heading(2, "What the lake holds");
-    page.push(&format!("<p class=\"{class}\"><b>The proof {word}.</b> <code>{}</code></p>\n", escaped(&verdict.line())));
+    page.push(&format!(
+        "<p class=\"{class}\"><b>The proof {word}.</b> <code>{}</code></p>\n",
+        escaped(&verdict.line())
+    ));
     let lines: Vec<_> = verdict.findings.lines().into_iter().map(|line| vec![line]).collect();
     if !lines.is_empty() {
         page.table(&["what is wrong"], &lines, false);
@@ -97,12 +100,15 @@ fn charts(page: &mut Page, run: &Run) -> Result<(), ReportError> {
     };
     let line = |name, color, value| Line { name, color, points: points(value) };
     page.heading(2, "Throughput");
-    let lines = [line("documents", BLUE, |second| second.counts.documents as f64), line("records", ORANGE, |second| {
-        second.counts.acknowledged as f64
-    })];
+    let lines = [
+        line("documents", BLUE, |second| second.counts.documents as f64),
+        line("records", ORANGE, |second| second.counts.acknowledged as f64),
+    ];
     page.push(&over_time("throughput", "a second", &lines, &run.outages)?);
     page.heading(2, "Latency");
-    page.paragraph("From when an event was to be sent to its acknowledgement, of what was acknowledged in each second.");
+    page.paragraph(
+        "From when an event was to be sent to its acknowledgement, of what was acknowledged in each second.",
+    );
     let lines = [
         line("p50", BLUE, |second| second.latency.p50 as f64 / 1e3),
         line("p99", ORANGE, |second| second.latency.p99 as f64 / 1e3),

@@ -148,7 +148,9 @@ fn judge<E: ProvideErrorMetadata + std::error::Error + 'static, R: std::fmt::Deb
     let SdkError::ServiceError(service) = error else { return Reply::Unanswered(what(error)) };
     let code = service.err().code().unwrap_or_default();
     match code {
-        "ProvisionedThroughputExceededException" | "LimitExceededException" | "ThrottlingException"
+        "ProvisionedThroughputExceededException"
+        | "LimitExceededException"
+        | "ThrottlingException"
         | "KMSThrottlingException" => Reply::Throttled,
         "ResourceNotFoundException"
         | "InvalidArgumentException"

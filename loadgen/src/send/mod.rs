@@ -37,6 +37,8 @@ const LINGER: u64 = 10_000;
 const AGAIN_AFTER: u64 = 100_000;
 /// Records that are not acknowledged, beyond which no more are made: memory is bounded whatever the endpoint does.
 const OPEN_MAX: usize = 20_000;
+/// How often progress is shown: percentiles take a while to find.
+const SHOW_EVERY: u64 = 200_000;
 /// The longest that the loop sleeps.
 const TICK: u64 = 100_000;
 
@@ -124,6 +126,8 @@ struct Sender<'w, W> {
     start: Instant,
     /// When the last request was sent.
     last: u64,
+    /// When progress was last shown.
+    shown: u64,
     /// How often somebody asked to stop.
     stops: u32,
     reshards: Vec<Reshard>,
@@ -155,6 +159,7 @@ pub async fn send<W: Write>(
         tally: Tally::default(),
         start: Instant::now(),
         last: 0,
+        shown: 0,
         stops: 0,
         reshards: Vec::new(),
         kinesis,
@@ -172,7 +177,10 @@ pub async fn send<W: Write>(
                 (batch, reply)
             });
         }
-        show(sender.progress());
+        if now >= sender.shown + SHOW_EVERY {
+            sender.shown = now;
+            show(sender.progress());
+        }
         if let Some(ending) = sender.ending(now, requests.is_empty()) {
             break ending;
         }

@@ -53,20 +53,24 @@ pub struct Outbox {
     fresh: VecDeque<Pending>,
     /// Those that are to be sent again, by when.
     again: BTreeMap<(u64, u64), Pending>,
-    /// Those that wait for another, by which.
-    waiting: BTreeMap<u64, Vec<Pending>>,
+    /// Those that wait for others, by one of these.
+    waiting: BTreeMap<u64, Vec<(Pending, Vec<u64>)>>,
     /// All that are not acknowledged.
     open: BTreeSet<u64>,
 }
 
 impl Outbox {
-    /// Takes a record that is due. One that must not arrive before another waits for that.
-    pub fn offer(&mut self, record: Outgoing) {
-        let after = record.after.filter(|number| self.open.contains(number));
+    /// Takes a record that is due. One that must not arrive before others waits for them.
+    pub fn offer(&mut self, mut record: Outgoing) {
+        let after = std::mem::take(&mut record.after);
         let pending = Pending::from(record);
         self.open.insert(pending.number);
-        match after {
-            Some(number) => self.waiting.entry(number).or_default().push(pending),
+        self.place(pending, after);
+    }
+
+    fn place(&mut self, pending: Pending, after: Vec<u64>) {
+        match after.iter().find(|number| self.open.contains(number)) {
+            Some(&number) => self.waiting.entry(number).or_default().push((pending, after)),
             None => self.fresh.push_back(pending),
         }
     }
@@ -76,10 +80,12 @@ impl Outbox {
         self.again.insert((at, record.number), record);
     }
 
-    /// A record was acknowledged. Those that waited for it are due.
+    /// A record was acknowledged. Those that waited for it and for no other are due.
     pub fn acknowledged(&mut self, number: u64) {
         self.open.remove(&number);
-        self.fresh.extend(self.waiting.remove(&number).unwrap_or_default());
+        for (pending, after) in self.waiting.remove(&number).unwrap_or_default() {
+            self.place(pending, after);
+        }
     }
 
     /// The records of the next request, at most so many; what is sent again goes first.
@@ -102,10 +108,10 @@ impl Outbox {
         taken
     }
 
-    /// How many could be sent now, those to be sent again included.
+    /// How many could be sent now, those to be sent again included; of more than a request takes, about how many.
     #[must_use]
     pub fn ready(&self, now: u64) -> usize {
-        self.fresh.len() + self.again.range(..=(now, u64::MAX)).count()
+        self.fresh.len() + self.again.range(..=(now, u64::MAX)).take(REQUEST_RECORDS_MAX).count()
     }
 
     /// All that are not acknowledged.
@@ -120,7 +126,7 @@ mod tests {
     use super::*;
     use crate::workload::pack::Packing;
 
-    fn record(number: u64, bytes: usize, after: Option<u64>) -> Outgoing {
+    fn record(number: u64, bytes: usize, after: &[u64]) -> Outgoing {
         Outgoing {
             number,
             documents: Vec::new(),
@@ -128,7 +134,7 @@ mod tests {
             data: vec![0; bytes].into(),
             partition_key: String::new(),
             due_micros: 0,
-            after,
+            after: after.to_vec(),
         }
     }
 
@@ -139,16 +145,16 @@ mod tests {
     #[test]
     fn a_request_takes_no_more_than_the_stream_does() {
         let mut outbox = Outbox::default();
-        (0..1_200).for_each(|number| outbox.offer(record(number, 1, None)));
+        (0..1_200).for_each(|number| outbox.offer(record(number, 1, &[])));
         assert_eq!([0, 0, 0, 0].map(|now| outbox.take(now, usize::MAX).len()), [500, 500, 200, 0]);
-        (0..10).for_each(|number| outbox.offer(record(number, 1_000_000, None)));
+        (0..10).for_each(|number| outbox.offer(record(number, 1_000_000, &[])));
         assert_eq!([0, 0, 0].map(|now| outbox.take(now, usize::MAX).len()), [4, 4, 2]);
     }
 
     #[test]
     fn what_is_sent_again_goes_first_once_it_is_time() {
         let mut outbox = Outbox::default();
-        (0..3).for_each(|number| outbox.offer(record(number, 1, None)));
+        (0..3).for_each(|number| outbox.offer(record(number, 1, &[])));
         let first = outbox.take(0, 1).remove(0);
         outbox.again(first, 10);
         assert_eq!(outbox.ready(9), 2);
@@ -158,15 +164,18 @@ mod tests {
     }
 
     #[test]
-    fn a_record_waits_for_the_one_that_it_must_not_overtake() {
+    fn a_record_waits_for_all_that_it_must_not_overtake() {
         let mut outbox = Outbox::default();
-        outbox.offer(record(0, 1, None));
-        outbox.offer(record(1, 1, Some(0)));
-        assert_eq!(numbers(&outbox.take(0, 9)), [0]);
+        outbox.offer(record(0, 1, &[]));
+        outbox.offer(record(1, 1, &[]));
+        outbox.offer(record(2, 1, &[0, 1]));
+        assert_eq!(numbers(&outbox.take(0, 9)), [0, 1]);
+        outbox.acknowledged(1);
+        assert_eq!(numbers(&outbox.take(0, 9)), [] as [u64; 0]);
         outbox.acknowledged(0);
-        assert_eq!(numbers(&outbox.take(0, 9)), [1]);
-        outbox.offer(record(2, 1, Some(0)));
-        assert_eq!(numbers(&outbox.take(0, 9)), [2], "what is acknowledged is not waited for");
-        assert_eq!(outbox.open().iter().copied().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(numbers(&outbox.take(0, 9)), [2]);
+        outbox.offer(record(3, 1, &[0]));
+        assert_eq!(numbers(&outbox.take(0, 9)), [3], "what is acknowledged is not waited for");
+        assert_eq!(outbox.open().iter().copied().collect::<Vec<_>>(), [2, 3]);
     }
 }

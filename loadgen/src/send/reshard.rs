@@ -86,7 +86,8 @@ async fn split_one(kinesis: &Kinesis, shards: &[Open], draw: &mut Draw) -> Resul
 }
 
 async fn merge_two(kinesis: &Kinesis, shards: &[Open], draw: &mut Draw) -> Result<String, String> {
-    let neighbours: Vec<_> = shards.windows(2).filter(|pair| pair[0].last.checked_add(1) == Some(pair[1].first)).collect();
+    let neighbours: Vec<_> =
+        shards.windows(2).filter(|pair| pair[0].last.checked_add(1) == Some(pair[1].first)).collect();
     let Some([one, other]) = draw.one_of(&neighbours) else { return Err("no two open shards are neighbours".into()) };
     let request = kinesis.client().merge_shards().stream_name(kinesis.stream()).shard_to_merge(&one.id);
     request.adjacent_shard_to_merge(&other.id).send().await.map_err(|error| what(&error))?;

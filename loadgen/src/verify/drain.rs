@@ -84,7 +84,8 @@ pub async fn left<O: Objects, L: Ledger>(
     }
     for contract in contracts {
         let view = view(objects, contract).await?;
-        let pending: u64 = delivered.shards.iter().map(|shard| shard.pending(&view)).map(|of| of.rows + of.partial).sum();
+        let pending: u64 =
+            delivered.shards.iter().map(|shard| shard.pending(&view)).map(|of| of.rows + of.partial).sum();
         if pending > 0 {
             left.tables.push((contract.table.to_string(), pending));
         }
@@ -93,10 +94,7 @@ pub async fn left<O: Objects, L: Ledger>(
 }
 
 /// The highest record that a chain holds.
-async fn to<L: Ledger>(
-    ledger: &L,
-    chain: &ChainId,
-) -> Result<Option<iguazu_lake::ids::SequenceNumber>, AuditError> {
+async fn to<L: Ledger>(ledger: &L, chain: &ChainId) -> Result<Option<iguazu_lake::ids::SequenceNumber>, AuditError> {
     let newest = ledger.newest(chain).await;
     let newest = newest.map_err(|source| AuditError::Port { doing: "reading the newest row of a shard", source })?;
     let Some(stored) = newest else { return Ok(None) };

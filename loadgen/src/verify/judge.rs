@@ -83,7 +83,8 @@ pub fn refused(oracle: &Oracle, held: &[Refused], findings: &mut Findings) -> u6
     }
     let strange = found.iter().filter(|(mark, _)| !oracle.refused.contains_key(mark));
     strange.for_each(|(_, reason)| {
-        findings.add(Kind::Strange, format!("quarantine holds a document, as {reason}, that is no bad one of these runs"));
+        findings
+            .add(Kind::Strange, format!("quarantine holds a document, as {reason}, that is no bad one of these runs"));
     });
     found.keys().filter(|mark| oracle.refused.contains_key(mark)).count() as u64
 }
@@ -113,7 +114,8 @@ pub fn sums(oracle: &TableOracle, held: &Held, findings: &mut Findings) {
         let count: u64 = cells.values().map(|cell| cell.count).sum();
         if count != oracle.events {
             let meant = oracle.events;
-            findings.add(Kind::Sum, format!("{table}_{name}: its counts come to {count}, and {meant} events were meant"));
+            findings
+                .add(Kind::Sum, format!("{table}_{name}: its counts come to {count}, and {meant} events were meant"));
         }
         for (at, measure) in rollup.measures.iter().enumerate().filter(|(_, of)| of.kind == MeasureKind::Sum) {
             let meant = i256::from_i128(oracle.totals.get(measure.column.as_str()).copied().unwrap_or_default());

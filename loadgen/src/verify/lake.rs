@@ -45,7 +45,8 @@ pub async fn shard<O: Objects>(objects: &O, shard: &Shard, findings: &mut Findin
             Ok(()) => {
                 let rows = held.deliveries.len() as u64 - before;
                 if rows != file.rows {
-                    findings.add(Kind::Damaged, format!("{}: {} rows are recorded, it has {rows}", file.key, file.rows));
+                    findings
+                        .add(Kind::Damaged, format!("{}: {} rows are recorded, it has {rows}", file.key, file.rows));
                 }
             }
             Err(problem) => findings.add(Kind::Damaged, format!("{}: {problem}", file.key)),

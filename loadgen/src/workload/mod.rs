@@ -27,6 +27,8 @@ use table::{Draft, Event, Table};
 
 /// A millisecond.
 const MILLI: i64 = 1_000;
+/// How much later than its event a revision happens, at most, but for a second.
+const REVISED_LATER_MS: u64 = 600_000;
 
 /// What is sent.
 #[derive(Clone, Debug)]
@@ -59,8 +61,7 @@ impl Workload {
     pub fn new(plan: Plan, contracts: Vec<Contract>, catalog: &Catalog) -> Result<Self, trial::Misfit> {
         let tables: Vec<_> = contracts.into_iter().map(Table::new).collect();
         let keys = Zipf::new(plan.keys, f64::from(plan.skew_percent) / 100.0);
-        let mut workload =
-            Self { plan, malformed: vec![Vec::new(); tables.len()], tables, records: Vec::new(), keys };
+        let mut workload = Self { plan, malformed: vec![Vec::new(); tables.len()], tables, records: Vec::new(), keys };
         trial::judge_events(&workload, catalog)?;
         workload.malformed = (0..workload.tables.len())
             .map(|at| trial::proven(&workload, at, malformed::candidates(&workload.tables[at]), catalog))
@@ -114,18 +115,25 @@ impl Workload {
         Some(table.draft(&self.event(event, self.id_of(event), revised)))
     }
 
+    /// How late an event may be, in milliseconds: within what its contract takes, with room for the time on its way.
+    fn late_millis(&self, number: u64) -> u64 {
+        let wanted = u64::from(self.plan.late_hours) * 3_600_000;
+        let taken = self.tables.get(self.table_of(number)).map(|table| table.contract().limits.time_past_max / 2);
+        taken.map_or(wanted, |taken| wanted.min(u64::try_from(taken.as_millis()).unwrap_or(u64::MAX)))
+    }
+
     fn event(&self, number: u64, id: Uuid, revised: bool) -> Event {
         let plan = &self.plan;
         let mut draw = Draw::of(plan.seed, "time", number);
         let due = i64::try_from(plan.due_micros(number)).unwrap_or(i64::MAX);
         let mut micros = plan.start.micros().saturating_add(due);
         if draw.happens(plan.late.parts_per_million()) {
-            micros -= draw.below(u64::from(plan.late_hours) * 3_600_000) as i64 * MILLI;
+            micros -= draw.below(self.late_millis(number)) as i64 * MILLI;
         } else if draw.happens(plan.disordered.parts_per_million()) {
             micros -= draw.below(60_000) as i64 * MILLI;
         }
         if revised {
-            micros += (1_000 + draw.below(600_000)) as i64 * MILLI;
+            micros += (1_000 + draw.below(REVISED_LATER_MS)) as i64 * MILLI;
         }
         Event {
             seed: plan.seed,

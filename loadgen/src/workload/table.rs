@@ -5,6 +5,8 @@
 //! a column of text. The padding begins with a mark that no other document has, so that copies of bad documents are told
 //! from each other.
 
+use std::time::Duration;
+
 use iguazu_lake::ids::Timestamp;
 use iguazu_transform::Contract;
 use iguazu_transform::contract::{Column, ColumnType, Filter, Keep, Literal, Pointer, Source, Test, UnknownFields};
@@ -119,11 +121,13 @@ impl Table {
         self.contract.envelope.id.len() == 1
     }
 
-    /// Whether events can be sent again with a later time. A pattern may be too coarse to say it.
+    /// Whether events can be sent again with a later time: a pattern may be too coarse to say it, and a contract may take
+    /// nothing that is ahead of its arrival.
     #[must_use]
     pub fn can_revise(&self) -> bool {
+        const QUARTER: Duration = Duration::from_secs(15 * 60);
         let at = |micros| instant(Timestamp::from_micros(micros), &self.contract.envelope.time_format);
-        at(0) != at(1_000_000)
+        at(0) != at(1_000_000) && self.contract.limits.time_future_max >= QUARTER
     }
 
     /// Whether the first copy is kept, so that a revision must not arrive before it.
@@ -239,9 +243,10 @@ fn padding(contract: &Contract) -> Option<Vec<String>> {
             && !contract.rollups.iter().any(|rollup| {
                 rollup.by.contains(&column.name) || rollup.measures.iter().any(|measure| measure.column == column.name)
             })
-            && !contract.filters.iter().any(
-                |filter| matches!(&column.source, Source::Paths(paths) if paths.contains(&filter.path)),
-            )
+            && !contract
+                .filters
+                .iter()
+                .any(|filter| matches!(&column.source, Source::Paths(paths) if paths.contains(&filter.path)))
     })?;
     match &free.source {
         Source::Paths(paths) => paths.first().map(|path| path.tokens().to_vec()),

@@ -135,7 +135,8 @@ pub(super) fn proven(
         for number in 0..BAD_SAMPLES {
             let bad = workload.bad_of(number, table, &kind);
             let outcome = outcome(bad.bytes.clone(), workload.plan().start, catalog)?;
-            let rows: Vec<_> = outcome.refused.iter().map(|(reason, _, payload)| (reason.as_str(), &payload[..])).collect();
+            let rows: Vec<_> =
+                outcome.refused.iter().map(|(reason, _, payload)| (reason.as_str(), &payload[..])).collect();
             holds &= outcome.rows.is_empty() && rows == [(bad.code, &bad.bytes[..])];
         }
         if holds {

@@ -170,8 +170,11 @@ impl Stream {
     fn store(&mut self, record: &Value) -> Stored {
         let key = record["PartitionKey"].as_str().unwrap();
         // Any hash will do that spreads keys.
-        let hash = key.bytes().fold(7_u128, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835));
-        let shard = self.shards.iter().position(|shard| shard.open && (shard.first..=shard.last).contains(&hash)).unwrap();
+        let hash = key.bytes().fold(7_u128, |hash, byte| {
+            (hash ^ u128::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)
+        });
+        let shard =
+            self.shards.iter().position(|shard| shard.open && (shard.first..=shard.last).contains(&hash)).unwrap();
         let data = STANDARD.decode(record["Data"].as_str().unwrap()).unwrap();
         let stored = Stored { shard: id(shard), sequence: 1 + self.records.len() as u64 * 7, data };
         self.records.push(stored.clone());

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests: a panic is a finding")]
 
+mod command;
 mod kinesis;
 mod lake;
 mod proving;

@@ -65,8 +65,11 @@ pub async fn sent(fake: &Fake, workload: &Workload) -> (Sent, Vec<Ack>) {
 /// Each acknowledgement names the place of its record, and each record has one.
 fn check(fake: &Fake, records: &[Outgoing], acks: &[Ack]) {
     let stream = fake.stream();
-    let stored: BTreeMap<_, _> =
-        stream.records.iter().map(|record| ((record.shard.clone(), record.sequence.to_string()), &record.data)).collect();
+    let stored: BTreeMap<_, _> = stream
+        .records
+        .iter()
+        .map(|record| ((record.shard.clone(), record.sequence.to_string()), &record.data))
+        .collect();
     let mut numbers: Vec<_> = acks.iter().map(|ack| ack.record).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..records.len() as u64).collect::<Vec<_>>());
