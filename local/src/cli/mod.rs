@@ -8,8 +8,10 @@
 //! - An error says what is wrong, where, and what to do next.
 
 mod contract;
+mod progress;
 mod quarantine;
 mod query;
+mod redrive;
 mod status;
 mod tap;
 mod top;
@@ -75,6 +77,8 @@ enum Command {
     Contract(contract::Command),
     /// Recomputes the tables and roll-ups from the raw files and compares.
     Verify(verify::Args),
+    /// Sends what the mapping gave up through once more.
+    Redrive(redrive::Args),
     /// Prints completions for a shell.
     Completions {
         /// The shell.
@@ -104,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Quarantine(command) => quarantine::run(&common, command),
         Command::Contract(command) => contract::run(&common, command),
         Command::Verify(args) => verify::run(&common, args),
+        Command::Redrive(args) => redrive::run(&common, args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "iguazu", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

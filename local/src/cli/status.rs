@@ -36,7 +36,8 @@ pub struct ShardProgress {
 pub fn run(common: &Common, _args: Args) -> Answer {
     let status = read(common)?;
     let answer = if status.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
-    print!("{}", shown_with(&status, None, common.json)?);
+    let progress = super::progress::read(&common.folder)?;
+    print!("{}", shown_with(&status, progress.as_deref(), common.json)?);
     Ok(answer)
 }
 
