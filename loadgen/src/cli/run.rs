@@ -254,15 +254,16 @@ async fn load(args: &Args, folder: &RunFolder, plan: Plan, contracts: Vec<Text>,
 }
 
 fn show(bar: &ProgressBar, progress: &Progress) {
-    let Progress { counts, last_second, latency, down, limit, events } = progress;
+    let Progress { counts, last_second, latency, down, limit, events, stopping } = progress;
     bar.set_position(*events);
     let state = match (down, limit) {
         (true, _) => ", no answer, trying again".to_owned(),
         (false, Some(limit)) => format!(", held to {limit:.0} records/s"),
         (false, None) => String::new(),
     };
+    let stopping = if *stopping { ", finishing what was begun, Ctrl-C again to leave it" } else { "" };
     bar.set_message(format!(
-        "{} documents/s, {} records acked, {} resent, {} throttled, p99 {:.1} ms{state}",
+        "{} documents/s, {} records acked, {} resent, {} throttled, p99 {:.1} ms{state}{stopping}",
         last_second.documents,
         counts.acknowledged,
         counts.resent,

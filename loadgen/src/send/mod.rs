@@ -107,6 +107,8 @@ pub struct Progress {
     pub limit: Option<f64>,
     /// The number of events by whose time records are due now.
     pub events: u64,
+    /// Whether somebody asked to stop.
+    pub stopping: bool,
 }
 
 /// Something that stops a run: the first time no more records are begun, the second time nothing is waited for.
@@ -326,6 +328,7 @@ impl<W: Write> Sender<'_, W> {
             down: self.health.until().is_some(),
             limit: self.pace.limit(),
             events: self.events,
+            stopping: self.stops > 0,
         }
     }
 

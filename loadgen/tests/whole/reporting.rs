@@ -1,14 +1,20 @@
 //! The page of a run: whole, well-formed, and without anything from elsewhere.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use iguazu_lake::checksum::Sha256Sum;
 use iguazu_lake::ids::Timestamp;
+use iguazu_loadgen::acks;
+use iguazu_loadgen::records::Records;
 use iguazu_loadgen::report;
 use iguazu_loadgen::run_file::{Counts, Ending, Latency, Outage, Reshard, Run, RunFolder, Second, ShardLoad, VERSION};
 use iguazu_loadgen::verify::Verdict;
 use iguazu_loadgen::verify::findings::{Findings, Kind};
 use iguazu_loadgen::verify::proof::{Fresh, LakeNumbers, Proof, TableNumbers};
-use iguazu_loadgen::workload::shop;
+use iguazu_loadgen::workload::{Workload, shop};
+use iguazu_setup::contracts::{compile, parse};
+use iguazu_transform::Secrets;
 
 use crate::sending::{plan, start};
 
@@ -123,4 +129,26 @@ fn a_cost_is_estimated_of_what_was_counted() {
     assert_eq!(dollars("DynamoDB"), 6.0 / 1e6 * 0.625);
     assert_eq!(dollars("units of 25 KB"), 100.0 / 1e6 * 0.014);
     assert_eq!(report::cost::estimate(&run(), None).len(), 2);
+}
+
+/// A run that was recorded once. Whoever changes what a plan sends, or how a run is written down, changes what verifying it
+/// would say: then the version of run.json goes up, and this run stays as it is.
+#[test]
+fn a_run_of_version_1_reads_as_ever_and_its_documents_are_made_again_byte_for_byte() {
+    const SHA256: &str = "70aad0d7b5c896c2e530eacb5082e35bdb8bb7a3690f1dbf10e879277390daad";
+    let folder = RunFolder::at(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/run.v1")));
+    let run = folder.read().unwrap();
+    assert_eq!((run.plan.seed, run.plan.events, run.ending), (42, 200, Ending::Complete));
+    let mut acked = Vec::new();
+    let entries = acks::read(std::fs::File::open(folder.acks()).unwrap(), |ack| acked.push(ack)).unwrap();
+    acked.sort_by_key(|ack| ack.record);
+    assert_eq!((entries, run.counts.acknowledged), (run.records, run.records));
+    assert_eq!(acked[0].shard.to_string(), "shardId-000000000000");
+    let catalog = compile(&run.contracts, &Secrets::default()).unwrap();
+    let workload = Workload::new(run.plan.clone(), parse(&run.contracts).unwrap(), &catalog).unwrap();
+    let mut bytes = Vec::new();
+    for document in Records::of(&workload).flat_map(|record| record.documents) {
+        bytes.extend_from_slice(&document.bytes);
+    }
+    assert_eq!((bytes.len(), Sha256Sum::of(&bytes).to_string()), (136_277, SHA256.to_owned()));
 }
