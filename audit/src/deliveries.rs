@@ -1,21 +1,27 @@
 //! What was delivered: the committed rows of every shard's chain, and the files that they name.
 //!
-//! A row that everybody has consumed may have shrunk to a stub, which says no more what it held. Its files are still
-//! there; who needs them looks for those of its attempt.
+//! A row that everybody has consumed may have shrunk to a stub, which says no more what it held. Its files are still there
+//! and carry its attempt in their names, so they are found by [`Deliveries::find_shrunk`]. What they were recorded with is
+//! known no more.
+
+use std::collections::BTreeMap;
 
 use iguazu_lake::checksum::Sha256Sum;
 use iguazu_lake::commit::{Body, Commit, Row, codec};
-use iguazu_lake::ids::{ChainId, RowNumber, ShardId, StreamId, TableName, Timestamp};
+use iguazu_lake::ids::{AttemptId, ChainId, RowNumber, ShardId, StreamId, TableName, Timestamp};
 use iguazu_lake::invariants;
-use iguazu_lake::keys::{Area, ObjectKey, Partition};
-use iguazu_lake::ports::Ledger;
+use iguazu_lake::keys::{Area, DataFile, KeyPrefix, ObjectKey, Partition};
+use iguazu_lake::ports::{Ledger, Objects};
 
 use crate::error::AuditError;
+use crate::file::{File, guarded, unreadable};
 use crate::finding::{Finding, Problem};
 use crate::view::View;
 
 /// Rows of a chain in one scan.
 const PAGE: usize = 256;
+/// Keys in one listing.
+const KEYS: usize = 1_000;
 
 /// Everything that was delivered.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +45,7 @@ pub struct Shard {
     pub newest: Option<RowNumber>,
     /// Rows that commit records.
     pub commits: u64,
-    /// Rows that have shrunk; what they held is in none of the counts.
+    /// Rows that have shrunk. What they held is in none of the counts, unless their files were looked for.
     pub stubs: u64,
     /// Whether no row follows.
     pub closed: bool,
@@ -53,6 +59,8 @@ pub struct Shard {
     pub quarantined: u64,
     /// The files of its rows, in the order of rows.
     pub files: Vec<DeliveredFile>,
+    /// Who wrote the rows that have shrunk.
+    shrunk: BTreeMap<RowNumber, AttemptId>,
 }
 
 /// A raw file, or one of quarantine.
@@ -141,6 +149,71 @@ pub async fn deliveries<L: Ledger>(ledger: &L) -> Result<Deliveries, AuditError>
     }
 }
 
+impl Deliveries {
+    /// Finds the files of rows that have shrunk, and counts their rows among the accepted and the quarantined ones. Their
+    /// checksums are those that they have now. Nothing is listed where no row has shrunk.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn find_shrunk<O: Objects>(&mut self, objects: &O) -> Result<(), AuditError> {
+        if self.shards.iter().all(|shard| shard.shrunk.is_empty()) {
+            return Ok(());
+        }
+        for prefix in [KeyPrefix::raw(), KeyPrefix::quarantine()] {
+            let mut after: Option<ObjectKey> = None;
+            loop {
+                let page = objects.list(&prefix, after.as_ref(), KEYS).await;
+                let page = page.map_err(AuditError::port("listing raw and quarantine files"))?;
+                for key in &page {
+                    self.found(objects, key).await?;
+                }
+                if page.len() < KEYS {
+                    break;
+                }
+                after = page.last().cloned();
+            }
+        }
+        self.shards.iter_mut().for_each(|shard| shard.files.sort_by_key(|file| (file.n, file.ordinal)));
+        Ok(())
+    }
+
+    /// Takes a file, if it is one of a row that has shrunk.
+    async fn found<O: Objects>(&mut self, objects: &O, key: &ObjectKey) -> Result<(), AuditError> {
+        let Ok(file) = DataFile::parse(key) else { return Ok(()) };
+        let shard = self.shards.iter_mut().find(|shard| shard.chain == file.chain);
+        // What other attempts left behind was never committed.
+        let ours = |shard: &&mut Shard| shard.shrunk.get(&file.n) == Some(&file.attempt);
+        let Some(shard) = shard.filter(ours) else { return Ok(()) };
+        let object = objects.get(key).await.map_err(AuditError::port("reading a file of a row that has shrunk"))?;
+        let Some(object) = object else { return Ok(()) };
+        let rows = match guarded(|| Ok(File::open(object.bytes.clone())?.rows())) {
+            Ok(rows) => rows,
+            Err(problem) => {
+                self.findings.push(unreadable(key, problem));
+                return Ok(());
+            }
+        };
+        shard.delivered += rows;
+        match &file.area {
+            Area::Raw(_) => shard.accepted += rows,
+            Area::Quarantine => shard.quarantined += rows,
+        }
+        shard.files.push(DeliveredFile {
+            n: file.n,
+            // Whoever has passed the row has taken all of it.
+            ordinal: 0,
+            area: file.area,
+            partition: file.partition,
+            key: key.clone(),
+            rows,
+            bytes: object.bytes.len() as u64,
+            sha256: Sha256Sum::of(&object.bytes),
+            event_time: None,
+        });
+        Ok(())
+    }
+}
+
 impl Shard {
     fn new(chain: ChainId, stream: StreamId, shard: ShardId) -> Self {
         Self {
@@ -156,6 +229,7 @@ impl Shard {
             accepted: 0,
             quarantined: 0,
             files: Vec::new(),
+            shrunk: BTreeMap::new(),
         }
     }
 
@@ -184,7 +258,10 @@ impl Shard {
         match &row.body {
             Body::Commit(commit) => self.commit(row, commit, findings),
             Body::Closed(_) => self.closed = true,
-            Body::Stub(_) => self.stubs += 1,
+            Body::Stub(_) => {
+                self.stubs += 1;
+                self.shrunk.insert(row.n, row.attempt);
+            }
         }
     }
 

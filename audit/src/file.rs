@@ -52,6 +52,13 @@ pub(crate) async fn fetch<O: Objects>(objects: &O, named: Named<'_>) -> Result<R
     Ok(Ok(object.bytes))
 }
 
+/// Fetches an object whose checksum was found to be right in an earlier pass of the same audit; nothing where it is gone by
+/// now.
+pub(crate) async fn fetch_again<O: Objects>(objects: &O, key: &ObjectKey) -> Result<Option<Bytes>, AuditError> {
+    let object = objects.get(key).await.map_err(AuditError::port("reading an object"))?;
+    Ok(object.map(|object| object.bytes))
+}
+
 /// Does something with a file that may make its reader panic.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     // What was being made is given up with the error, so nobody sees it half made.

@@ -5,13 +5,15 @@
 //! - A file's roll-ups are held against the file's own rows. So a sum that has too many digits to be shown is known to be
 //!   one.
 //! - It is done in passes over parts of all placements, so that memory is bounded by the rows of a part. A bucket that lies
-//!   within one part is read once.
+//!   within one part is read once. What is said of whole files is said in the pass in which their bucket begins, and files
+//!   that are no good then are left out of the passes behind it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt};
 use iguazu_compact::state::Span;
 use iguazu_lake::ids::{EventId, TableName, Timestamp};
+use iguazu_lake::keys::ObjectKey;
 use iguazu_lake::keys::version::{TablePartition, TypeKey};
 use iguazu_lake::ports::Objects;
 use iguazu_transform::contract::{Contract, Rollup};
@@ -19,7 +21,7 @@ use iguazu_transform::contract::{Contract, Rollup};
 use crate::compare::compare_file;
 use crate::content::{Fingerprint, Prints};
 use crate::error::AuditError;
-use crate::file::{File, Named, fetch, guarded, unreadable};
+use crate::file::{File, Named, fetch, fetch_again, guarded, unreadable};
 use crate::finding::{Finding, Findings, Problem};
 use crate::model::{EventPrints, Print};
 use crate::rows::{Ids, Times, text};
@@ -30,7 +32,7 @@ use crate::view::{Live, View};
 /// Live files that are fetched ahead: one is decoded while the other is read.
 const AHEAD: usize = 2;
 /// Rows of a table that one pass keeps in mind.
-pub(crate) const PASS_ROWS: u64 = 1 << 20;
+pub(crate) const PASS_ROWS: u64 = 1 << 21;
 
 /// What a table holds.
 #[derive(Clone, Debug)]
@@ -69,47 +71,56 @@ pub async fn held<O: Objects>(objects: &O, contract: &Contract, view: &View) -> 
     let mut all = Held::nothing(view);
     let mut findings = Findings::default();
     findings.extend(view.findings.iter().cloned());
+    let mut bad = BTreeSet::new();
     for span in passes(rows) {
-        let (held, _) = pass(objects, contract, view, span, &mut |_| ()).await?;
+        let (held, _) = pass(objects, contract, view, span, &mut bad, &mut || ()).await?;
         findings.extend(all.merge(held));
     }
     all.findings = findings.finish();
     Ok(all)
 }
 
-/// Reads what a table holds within a part of all placements, event by event. What is said of whole files is said in the
-/// pass in which their bucket begins. `done` is told of each file.
+/// Reads what a table holds within a part of all placements, event by event. `bad` are the files that earlier passes have
+/// found to be no good. `done` is told of each file.
 pub(crate) async fn pass<O: Objects>(
     objects: &O,
     contract: &Contract,
     view: &View,
     span: Span,
-    done: &mut (dyn FnMut(&Live) + Send),
+    bad: &mut BTreeSet<ObjectKey>,
+    done: &mut (dyn FnMut() + Send),
 ) -> Result<(Held, EventPrints), AuditError> {
-    let mut pass =
-        Pass { contract, span, part: Held::nothing(view), prints: EventPrints::new(), findings: Findings::default() };
+    let (prints, findings) = (EventPrints::new(), Findings::default());
+    let mut pass = Pass { contract, span, part: Held::nothing(view), prints, findings };
     let near = view.files().filter(|live| live.span.common(&span).is_some());
     let reads = near.map(|live| async move {
         let named = Named { key: &live.key, bytes: live.file.bytes, sha256: &live.file.sha256 };
-        fetch(objects, named).await.map(|fetched| (live, fetched))
+        let fetched = if span.holds(live.span.first) {
+            fetch(objects, named).await?.map(Some)
+        } else {
+            Ok(fetch_again(objects, &live.key).await?)
+        };
+        Ok::<_, AuditError>((live, fetched))
     });
     let mut reads = stream::iter(reads).buffered(AHEAD);
     while let Some(read) = reads.next().await {
         let (live, fetched) = read?;
         let whole = span.holds(live.span.first);
-        match fetched {
-            Ok(bytes) => {
-                let sums = guarded(|| pass.file(live, &File::open(bytes)?, whole));
-                match sums {
-                    Ok(Some(sums)) => pass.rollups(objects, live, &sums).await?,
-                    Ok(None) => {}
-                    Err(problem) => pass.findings.push(unreadable(&live.key, problem)),
-                }
+        let sums = match fetched {
+            Ok(Some(bytes)) if !bad.contains(&live.key) => guarded(|| pass.file(live, &File::open(bytes)?, whole))
+                .map_err(|problem| unreadable(&live.key, problem)),
+            Ok(_) => Ok(None),
+            Err(finding) => Err(finding),
+        };
+        match sums {
+            Ok(Some(sums)) => pass.rollups(objects, live, &sums).await?,
+            Ok(None) => {}
+            Err(finding) => {
+                bad.insert(live.key.clone());
+                pass.findings.push(finding);
             }
-            Err(finding) if whole => pass.findings.push(finding),
-            Err(_) => {}
         }
-        done(live);
+        done();
     }
     drop(reads);
     let Pass { mut part, prints, findings, .. } = pass;

@@ -45,7 +45,8 @@ pub async fn trace<O: Objects, L: Ledger>(
     for contract in contracts {
         views.push((contract, view(objects, contract).await?));
     }
-    let delivered = deliveries(ledger).await?;
+    let mut delivered = deliveries(ledger).await?;
+    delivered.find_shrunk(objects).await?;
     let mut findings = Findings::default();
     let mut tables = Vec::new();
     for (contract, view) in &views {

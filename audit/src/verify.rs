@@ -1,18 +1,19 @@
 //! The whole of a lake against what it must be: what was delivered is recomputed to tables, and compared.
 //!
 //! What is beyond the marks of a table's snapshot is not compacted yet, and is reported as pending; a file can be taken in
-//! part. What cannot be recomputed, because a raw file of it cannot be read or its row has shrunk, is said not to have been,
-//! and is not compared event by event, which would make one lost file look like a thousand strange events.
+//! part. A table that cannot be recomputed, because a raw file of it cannot be read or is kept no longer, is said not to have
+//! been, and is not compared event by event, which would make one lost file look like a thousand strange events.
 
 mod raw;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 use iguazu_compact::state::codec::{self, VersionBody};
 use iguazu_compact::state::{Span, Totals};
 use iguazu_lake::ids::{ChainId, TableName};
+use iguazu_lake::keys::ObjectKey;
 use iguazu_lake::ports::{Ledger, Objects};
 use iguazu_transform::contract::Contract;
 use serde::Serialize;
@@ -20,7 +21,7 @@ use serde::Serialize;
 use crate::compare::{compare_rollups, compare_rows};
 use crate::deliveries::{DeliveredFile, Deliveries, Shard, deliveries};
 use crate::error::AuditError;
-use crate::file::{File, Named, fetch, guarded};
+use crate::file::{File, fetch_again, guarded};
 use crate::finding::{Finding, Findings, Problem};
 use crate::held::{Held, pass, passes};
 use crate::model::{Expected, Model};
@@ -47,7 +48,7 @@ pub struct Delivered {
     pub shards: u64,
     /// Rows of their chains that commit records.
     pub commits: u64,
-    /// Rows that have shrunk. What they held cannot be recomputed.
+    /// Rows that have shrunk, whose files were found by their names.
     pub stubs: u64,
     /// Records of the streams.
     pub records: u64,
@@ -117,7 +118,8 @@ pub async fn verify<O: Objects, L: Ledger>(
     for contract in contracts.iter().filter(|contract| only.is_none_or(|table| contract.table == *table)) {
         views.push((contract, view(objects, contract).await?));
     }
-    let delivered = deliveries(ledger).await?;
+    let mut delivered = deliveries(ledger).await?;
+    delivered.find_shrunk(objects).await?;
     let mut work = Work { progress, done: 0, all: 0 };
     let looked_at = |file: &DeliveredFile| only.is_none_or(|table| file.is_of(table));
     work.all = delivered.shards.iter().flat_map(|shard| &shard.files).filter(|file| looked_at(file)).count() as u64;
@@ -125,7 +127,7 @@ pub async fn verify<O: Objects, L: Ledger>(
     let mut findings = Findings::default();
     findings.extend(delivered.findings.iter().cloned());
     let mut counts = Delivered { shards: delivered.shards.len() as u64, ..Delivered::default() };
-    let mut unread = BTreeMap::new();
+    let mut unread = BTreeSet::new();
     for shard in &delivered.shards {
         counts.commits += shard.commits;
         counts.stubs += shard.stubs;
@@ -139,12 +141,35 @@ pub async fn verify<O: Objects, L: Ledger>(
     }
     let mut tables = Vec::new();
     for (contract, view) in &views {
-        let whole = counts.stubs == 0 && !unread.contains_key(&view.table);
-        let table = Table { objects, contract, view, delivered: &delivered, whole };
+        findings.extend(view.findings.iter().cloned());
+        let (whole, found) = all_there(view, &delivered, &unread);
+        findings.extend(found);
+        let table = Table { objects, contract, view, delivered: &delivered, unread: &unread, whole };
         findings.extend(ledger_findings(ledger, view).await?);
         tables.push(table.verify(&mut work, &mut findings).await?);
     }
     Ok(Verified { delivered: counts, tables, findings: findings.finish() })
+}
+
+/// Whether all raw files are there that a table was made of, and can be read. What its marks passed is held against what the
+/// rows name: there may be less only where rows have shrunk, whose files may be kept no longer.
+fn all_there(view: &View, delivered: &Deliveries, unread: &BTreeSet<ObjectKey>) -> (bool, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let mut whole = true;
+    for shard in &delivered.shards {
+        whole &= shard.raw(&view.table).all(|file| !unread.contains(&file.key));
+        for mark in view.lanes().filter_map(|lane| lane.marks.get(&shard.chain)) {
+            let passed = shard.raw(&view.table).filter(|file| mark.covers(file.n, file.ordinal));
+            let rows: u64 = passed.map(|file| file.rows).sum();
+            if rows < mark.offered && shard.stubs > 0 {
+                whole = false;
+            } else if rows != mark.offered {
+                let place = format!("{}: rows of {} that its marks have passed", view.table, shard.chain);
+                findings.push(Finding::new(Problem::Conservation, place, rows, mark.offered));
+            }
+        }
+    }
+    (whole, findings)
 }
 
 /// How far it has come, and who is told.
@@ -213,21 +238,22 @@ struct Table<'a, O> {
     contract: &'a Contract,
     view: &'a View,
     delivered: &'a Deliveries,
-    /// Whether all of its raw files can be read.
+    /// Files that were found to be no good.
+    unread: &'a BTreeSet<ObjectKey>,
+    /// Whether all of its raw files are there and can be read.
     whole: bool,
 }
 
 impl<O: Objects> Table<'_, O> {
     async fn verify(&self, work: &mut Work<'_>, findings: &mut Findings) -> Result<TableVerified, AuditError> {
-        let Self { objects, contract, view, delivered, whole } = *self;
-        findings.extend(view.findings.iter().cloned());
+        let Self { objects, contract, view, delivered, whole, .. } = *self;
         let (mut expected, mut held) = (Expected::default(), Held::nothing(view));
-        let mut taken = BTreeMap::new();
+        let (mut taken, mut bad) = (BTreeMap::new(), BTreeSet::new());
         for span in passes(rows_of(view, delivered)) {
             let mut model = Model::new(contract).within(span);
             self.deliver(&mut model, span, &mut taken, work).await?;
             let (wanted, prints) = model.finish_with_rows()?;
-            let (found, live) = pass(objects, contract, view, span, &mut |_| work.done()).await?;
+            let (found, live) = pass(objects, contract, view, span, &mut bad, &mut || work.done()).await?;
             if whole {
                 compare_rows(view.table.to_string().as_str(), &prints, &live, findings);
             }
@@ -265,22 +291,23 @@ impl<O: Objects> Table<'_, O> {
         taken: &mut BTreeMap<ChainId, u64>,
         work: &mut Work<'_>,
     ) -> Result<(), AuditError> {
-        let Self { objects, view, delivered, .. } = *self;
+        let Self { objects, view, delivered, unread, .. } = *self;
         let files = delivered.shards.iter().flat_map(|shard| shard.raw(&view.table).map(move |file| (shard, file)));
         let files = files.filter_map(|(shard, file)| {
             let spans = view.taken(&shard.chain, file.n, file.ordinal);
             (!spans.is_empty()).then_some((shard, file, spans))
         });
+        // Each was held against its checksum when all raw files were looked at. What was no good then was told.
         let reads = files.map(|(shard, file, spans)| async move {
-            let named = Named { key: &file.key, bytes: file.bytes, sha256: &file.sha256 };
-            fetch(objects, named).await.map(|fetched| (shard, spans, fetched))
+            let bytes = if unread.contains(&file.key) { None } else { fetch_again(objects, &file.key).await? };
+            Ok::<_, AuditError>((shard, spans, bytes))
         });
         let mut reads = stream::iter(reads).buffered(AHEAD);
         while let Some(read) = reads.next().await {
-            let (shard, spans, fetched) = read?;
-            // What cannot be read was told when all raw files were looked at, and the table is not compared then.
-            if let Ok(bytes) = fetched {
+            let (shard, spans, bytes) = read?;
+            if let Some(bytes) = bytes {
                 let before = model.deliveries();
+                // A file that has become unreadable since leaves rows out, which the counts tell of.
                 let _ = guarded(|| {
                     for batch in File::open(bytes)?.near(None, span)? {
                         model.add_within(&batch?, &spans)?;

@@ -1,13 +1,13 @@
 //! The files that a shard's rows name: each is there and whole, holds as many rows as is recorded, all of this shard, and no
 //! delivery is in two places of them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use arrow::array::RecordBatch;
 use futures_util::stream::{self, StreamExt};
 use iguazu_compact::state::Span;
-use iguazu_lake::ids::{SequenceNumber, TableName};
-use iguazu_lake::keys::Area;
+use iguazu_lake::ids::SequenceNumber;
+use iguazu_lake::keys::ObjectKey;
 use iguazu_lake::ports::Objects;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -25,14 +25,14 @@ const ORIGIN: [&str; 4] = ["stream", "shard", "sequence", "sub"];
 /// A delivery by the hash of its id, with the file that holds it.
 type Seen = (u128, u32);
 
-/// Looks at the files of a shard. The tables of raw files that cannot be read are entered in `unread`.
+/// Looks at the files of a shard. Those that cannot be read are entered in `unread`.
 pub(super) async fn check<O: Objects>(
     objects: &O,
     shard: &Shard,
     files: &[&DeliveredFile],
     work: &mut Work<'_>,
     findings: &mut Findings,
-    unread: &mut BTreeMap<TableName, u64>,
+    unread: &mut BTreeSet<ObjectKey>,
 ) -> Result<(), AuditError> {
     let rows: u64 = files.iter().map(|file| file.rows).sum();
     // A part of the ids in each pass. All but the first read again, which only shards of very many records need.
@@ -56,9 +56,7 @@ pub(super) async fn check<O: Objects>(
                     Ok(found) => findings.extend(found),
                     Err(finding) => {
                         findings.push(finding);
-                        if let Area::Raw(table) = &file.area {
-                            *unread.entry(table.clone()).or_default() += 1;
-                        }
+                        unread.insert(file.key.clone());
                     }
                 }
                 work.done();

@@ -8,6 +8,7 @@
 )]
 
 mod defects;
+mod disk;
 mod model;
 mod right;
 mod tracing;

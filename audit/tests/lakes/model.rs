@@ -136,7 +136,7 @@ fn an_oracle_that_expects_something_else_does_not() {
     let mut other = expected.clone();
     other.rows_fingerprint.add(expected.rows_fingerprint);
     assert_eq!(problems(&other), [Problem::Content]);
-    let mut sums = expected.clone();
+    let mut sums = expected;
     sums.rollups.get_mut("hourly").unwrap().values_mut().next().unwrap().count += 1;
     sums.rollups.get_mut("weights").unwrap().pop_first();
     assert_eq!(problems(&sums), [Problem::Sums, Problem::Sums]);

@@ -132,6 +132,29 @@ fn a_sum_of_too_many_digits_is_right_when_it_is_said_to_be_one() {
 }
 
 #[test]
+fn rows_that_have_shrunk_are_recomputed_by_the_files_of_their_attempts() {
+    let (lake, contract) = filled(1);
+    let before = lake.verified(&contract);
+    let files = lake.shrink(0, 0);
+    let verified = lake.verified(&contract);
+    assert_eq!(verified.findings, []);
+    assert_eq!((verified.delivered.stubs, verified.delivered.accepted), (1, 63));
+    assert!(verified.tables[0].recomputed);
+    assert_eq!(verified.tables[0].fingerprints, before.tables[0].fingerprints);
+    // What an attempt that lost has left behind is none of it.
+    let lost = files[0].as_str().replace(".parquet", "");
+    let lost = format!("{}{}.parquet", &lost[..lost.len() - 32], "0".repeat(32));
+    block(iguazu_lake::ports::Objects::put(&lake.objects, &lost.parse().unwrap(), lake.read(&files[0]))).unwrap();
+    assert_eq!(lake.verified(&contract).delivered.accepted, 63);
+    // Once raw is kept no longer, nobody can say what it held.
+    lake.delete(&files[0]);
+    let verified = lake.verified(&contract);
+    assert_eq!((verified.findings.len(), verified.tables[0].recomputed), (0, false));
+    let status = block(status(&lake.objects, &lake.ledger, &[contract])).unwrap();
+    assert_eq!((status.findings.len(), status.tables[0].pending, status.tables[0].accepted), (0, 0, 63));
+}
+
+#[test]
 fn progress_counts_every_file_once_and_comes_to_its_end() {
     let (lake, contract) = filled(2);
     let mut seen = Vec::new();

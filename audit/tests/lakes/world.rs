@@ -285,6 +285,15 @@ impl Lake {
         block(self.objects.delete(key)).unwrap();
     }
 
+    /// Shrinks a row of a shard's chain; returns the raw files that it named.
+    pub fn shrink(&self, of: u8, n: u64) -> Vec<ObjectKey> {
+        let (chain, n) = (shard(of), RowNumber::new(n));
+        let row = rows::decode(&block(self.ledger.get(&chain, n)).unwrap().unwrap()).unwrap();
+        block(self.ledger.shrink(&chain, &rows::encode(&row.stub()).unwrap())).unwrap();
+        let Body::Commit(commit) = &row.body else { panic!("{row:?}") };
+        commit.files.iter().map(|file| file.data_file(&chain, n, row.attempt).key()).collect()
+    }
+
     pub fn rows_of(&self, key: &ObjectKey) -> RecordBatch {
         let reader = ParquetRecordBatchReaderBuilder::try_new(self.read(key)).unwrap().build().unwrap();
         let batches: Vec<_> = reader.map(Result::unwrap).collect();

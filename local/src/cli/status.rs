@@ -1,10 +1,266 @@
+//! `iguazu status`: how far shards and tables have come, and whether all adds up.
+//!
+//! What was delivered and compacted is read from the lake and the ledger. How far the mapping is behind its stream is known
+//! to the stream's store alone, and is handed in as [`ShardProgress`].
+
+use std::future::Future;
 use std::process::ExitCode;
 
-use super::{Answer, Common};
+use comfy_table::{CellAlignment, Table, presets};
+use iguazu_audit::{ShardStatus, Status, TableStatus, open, status};
+use miette::{IntoDiagnostic, WrapErr};
+use serde::Serialize;
+
+use super::{Answer, Common, NO};
 
 #[derive(clap::Args)]
 pub struct Args {}
 
-pub fn run(_common: &Common, _args: Args) -> Answer {
-    Ok(ExitCode::SUCCESS)
+/// How far the mapping has come in a shard of the stream.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ShardProgress {
+    /// The stream's name.
+    pub stream: String,
+    /// The shard.
+    pub shard: String,
+    /// The sequence number of the newest record of the stream.
+    pub newest: Option<String>,
+    /// The sequence number up to which the mapping has come.
+    pub checkpoint: Option<String>,
+    /// Records that the mapping has yet to hand on.
+    pub behind_records: u64,
+    /// How old the oldest of them is; nought where there is none.
+    pub behind_seconds: f64,
+}
+
+pub fn run(common: &Common, _args: Args) -> Answer {
+    let status = read(common)?;
+    let answer = if status.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
+    print!("{}", shown_with(&status, None, common.json)?);
+    Ok(answer)
+}
+
+/// Reads how far the lake has come.
+pub(super) fn read(common: &Common) -> miette::Result<Status> {
+    let (objects, ledger, contracts) = open(&common.folder).into_diagnostic()?;
+    wait(status(&objects, &ledger, &contracts))?.into_diagnostic().wrap_err("the status could not be read")
+}
+
+/// Runs work that reads on a runtime of its own.
+pub(super) fn wait<T>(work: impl Future<Output = T>) -> miette::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .into_diagnostic()
+        .wrap_err("no runtime could be started")?;
+    Ok(runtime.block_on(work))
+}
+
+/// The status with the progress of the mapping, where that is known; as JSON, or for people.
+pub(super) fn shown_with(status: &Status, progress: Option<&[ShardProgress]>, json: bool) -> miette::Result<String> {
+    if json {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            #[serde(flatten)]
+            status: &'a Status,
+            mapping: Option<&'a [ShardProgress]>,
+        }
+        let text = serde_json::to_string_pretty(&Document { status, mapping: progress }).into_diagnostic()?;
+        return Ok(text + "\n");
+    }
+    let mut text = format!("{}\n\n{}\n", shards(&status.shards, progress), tables(&status.tables));
+    if status.findings.is_empty() {
+        text.push_str(
+            "\nEverything adds up: delivered = accepted + quarantined, accepted = live + duplicates + pending.\n",
+        );
+    } else {
+        text = format!(
+            "{text}\n{}\nRun `iguazu verify` to see what else is wrong.\n",
+            super::verify::findings(&status.findings)
+        );
+    }
+    Ok(text)
+}
+
+fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(header);
+    table
+}
+
+fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
+    for column in table.column_iter_mut().skip(columns.start).take(columns.len()) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
+
+fn shards(shards: &[ShardStatus], progress: Option<&[ShardProgress]>) -> Table {
+    let mut shown = table([
+        "shard",
+        "records",
+        "delivered",
+        "accepted",
+        "quarantined",
+        "pending",
+        "files",
+        "size",
+        "in flight",
+        "lag",
+        "newest arrival",
+    ]);
+    for shard in shards {
+        let of = progress.into_iter().flatten().find(|of| of.stream == shard.stream && of.shard == shard.shard);
+        let (behind, lag) = of.map_or_else(
+            || ("-".to_owned(), "-".to_owned()),
+            |of| (of.behind_records.to_string(), format!("{:.1} s", of.behind_seconds)),
+        );
+        let closed = if shard.closed { ", closed" } else { "" };
+        shown.add_row([
+            format!("{}/{}{closed}", shard.stream, shard.shard),
+            shard.records.to_string(),
+            shard.delivered.to_string(),
+            shard.accepted.to_string(),
+            shard.quarantined.to_string(),
+            shard.pending.to_string(),
+            shard.files.to_string(),
+            size(shard.bytes),
+            behind,
+            lag,
+            shard.newest_arrival.map_or_else(|| "-".to_owned(), |time| time.to_string()),
+        ]);
+    }
+    align_right(&mut shown, 1..10);
+    shown
+}
+
+fn tables(tables: &[TableStatus]) -> Table {
+    let mut shown = table([
+        "table",
+        "accepted",
+        "live",
+        "duplicates",
+        "pending",
+        "files",
+        "size",
+        "mean file",
+        "buckets",
+        "version",
+        "newest version",
+    ]);
+    for of in tables {
+        let versions = of.versions.values();
+        let version = match (versions.clone().min(), versions.max()) {
+            (Some(least), Some(greatest)) if least == greatest => least.to_string(),
+            (Some(least), Some(greatest)) => format!("{least} to {greatest}"),
+            _ => "-".to_owned(),
+        };
+        shown.add_row([
+            of.table.clone(),
+            of.accepted.to_string(),
+            of.live.to_string(),
+            of.duplicates.to_string(),
+            of.pending.to_string(),
+            of.files.to_string(),
+            size(of.bytes),
+            size(of.file_bytes_mean),
+            of.buckets.to_string(),
+            version,
+            of.newest.map_or_else(|| "-".to_owned(), |time| time.to_string()),
+        ]);
+    }
+    align_right(&mut shown, 1..10);
+    shown
+}
+
+/// A number of bytes as people read it, to three digits.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut scaled = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while scaled >= 1024.0 && unit + 1 < UNITS.len() {
+        scaled /= 1024.0;
+        unit += 1;
+    }
+    format!("{scaled:.1} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn example() -> Status {
+        let shard = ShardStatus {
+            stream: "orders".to_owned(),
+            stream_created_ms: 1,
+            shard: "shardId-000000000000".to_owned(),
+            commits: 2,
+            stubs: 0,
+            closed: false,
+            records: 60,
+            delivered: 64,
+            accepted: 63,
+            quarantined: 1,
+            pending: 2,
+            files: 5,
+            bytes: 3 << 20,
+            newest_arrival: None,
+        };
+        let table = TableStatus {
+            table: "orders".to_owned(),
+            accepted: 63,
+            live: 59,
+            duplicates: 2,
+            pending: 2,
+            files: 4,
+            bytes: 4096,
+            file_bytes_mean: 1024,
+            partitions: 2,
+            epoch: 0,
+            buckets: 2,
+            versions: BTreeMap::from([(0, 3), (1, 5)]),
+            newest: None,
+        };
+        Status { shards: vec![shard], tables: vec![table], findings: Vec::new() }
+    }
+
+    #[test]
+    fn without_the_stream_the_lag_is_left_open() {
+        let text = shown_with(&example(), None, false).unwrap();
+        assert!(text.contains("orders/shardId-000000000000") && text.contains("3 to 5"), "{text}");
+        assert!(text.contains("3.0 MiB") && text.contains("Everything adds up"), "{text}");
+        assert!(!text.contains(" s "), "{text}");
+    }
+
+    #[test]
+    fn the_progress_of_the_mapping_stands_beside_its_shard() {
+        let progress = ShardProgress {
+            stream: "orders".to_owned(),
+            shard: "shardId-000000000000".to_owned(),
+            behind_records: 1_234,
+            behind_seconds: 2.5,
+            ..ShardProgress::default()
+        };
+        let text = shown_with(&example(), Some(&[progress]), false).unwrap();
+        assert!(text.contains("1234") && text.contains("2.5 s"), "{text}");
+    }
+
+    #[test]
+    fn as_json_it_is_one_document() {
+        let text = shown_with(&example(), None, true).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["shards"][0]["delivered"], 64);
+        assert_eq!(value["tables"][0]["versions"]["1"], 5);
+        assert_eq!(value["mapping"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn sizes_are_in_the_unit_that_suits_them() {
+        assert_eq!([0, 1023, 1024, 1 << 30].map(size), ["0 B", "1023 B", "1.0 KiB", "1.0 GiB"]);
+    }
 }
