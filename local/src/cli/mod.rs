@@ -9,6 +9,7 @@
 
 mod condition;
 mod contract;
+mod judge;
 mod lake;
 mod present;
 mod quarantine;
