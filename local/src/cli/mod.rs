@@ -16,6 +16,8 @@ mod quarantine;
 mod query;
 mod status;
 mod tap;
+#[cfg(test)]
+mod tests;
 mod top;
 mod trace;
 mod up;
