@@ -52,7 +52,7 @@ test: venv test-crates test-readers test-readers-delta test-readers-live test-pr
 	@echo "make test: everything passed"
 
 .PHONY: test-crates
-test-crates: venv ## Unit, property, golden and conformance tests, and the fuzz corpora for a bounded number of inputs
+test-crates: venv duckdb ## Unit, property, golden and conformance tests, and the fuzz corpora for a bounded number of inputs
 	$(CARGO) test --locked --workspace --all-features
 
 .PHONY: test-readers
@@ -159,6 +159,14 @@ venv: .venv/installed ## Installs the S3 stand-in of the conformance tests into 
 	$(PYTHON) -m venv .venv-spark
 	.venv-spark/bin/pip install --quiet --disable-pip-version-check \
 	  --requirement tests/requirements-readers.txt --requirement tests/requirements-spark.txt
+	touch $@
+
+.PHONY: duckdb
+duckdb: .venv-duckdb/installed ## Installs the command line of DuckDB, which `iguazu query` runs, into .venv-duckdb
+
+.venv-duckdb/installed: tests/requirements-duckdb.txt
+	$(PYTHON) -m venv .venv-duckdb
+	.venv-duckdb/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements-duckdb.txt
 	touch $@
 
 .PHONY: clean

@@ -7,17 +7,26 @@
 //!   follow each other), and 2 where the command could not be carried out.
 //! - An error says what is wrong, where, and what to do next.
 
+mod condition;
 mod contract;
+mod judge;
+mod lake;
+mod present;
 mod progress;
 mod quarantine;
 mod query;
 mod redrive;
 mod status;
 mod tap;
+#[cfg(test)]
+mod tests;
 mod top;
 mod trace;
 mod up;
+mod variables;
 mod verify;
+#[cfg(test)]
+mod world;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -96,9 +105,15 @@ pub fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    let cli = Cli::parse_from(arguments);
+    carry_out(Cli::parse_from(arguments)).unwrap_or_else(|error| {
+        eprintln!("{error:?}");
+        ExitCode::from(FAILED)
+    })
+}
+
+fn carry_out(cli: Cli) -> Answer {
     let common = Common { folder: Folder::at(cli.data), json: cli.json };
-    let answer = match cli.command {
+    match cli.command {
         Command::Up(args) => up::run(&common, args),
         Command::Status(args) => status::run(&common, args),
         Command::Top(args) => top::run(&common, args),
@@ -113,9 +128,5 @@ pub fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "iguazu", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
-    };
-    answer.unwrap_or_else(|error| {
-        eprintln!("{error:?}");
-        ExitCode::from(FAILED)
-    })
+    }
 }
