@@ -87,7 +87,7 @@ def run():
     show(programs.call(programs.iguazu, "verify", "--data", data))
     title("A roll-up, and a query")
     for sql in (
-        "SELECT window_start, sum(count) AS orders, sum(amount_sum) AS amount FROM orders_hourly GROUP BY ALL ORDER BY ALL DESC LIMIT 5",
+        "SELECT window_start, sum(count) AS orders, sum(sum_amount) AS amount FROM orders_hourly GROUP BY ALL ORDER BY ALL DESC LIMIT 5",
         "SELECT reason, count(*) AS documents FROM quarantine GROUP BY reason ORDER BY documents DESC LIMIT 5",
     ):
         say(sql)

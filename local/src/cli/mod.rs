@@ -43,8 +43,8 @@ pub const NO: u8 = 1;
 pub const FAILED: u8 = 2;
 
 #[derive(Parser)]
-#[command(name = "iguazu", version, about, long_about = None, propagate_version = true)]
 /// Carries events from Kinesis into a lake of Parquet files, each exactly once.
+#[command(name = "iguazu", version, propagate_version = true)]
 struct Cli {
     /// The data folder of the pipeline.
     #[arg(long, global = true, value_name = "FOLDER", env = "IGUAZU_DATA", default_value = "iguazu-data")]
