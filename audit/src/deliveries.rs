@@ -26,7 +26,7 @@ const KEYS: usize = 1_000;
 /// Everything that was delivered.
 #[derive(Clone, Debug, Default)]
 pub struct Deliveries {
-    /// By shard, in the order of the registry.
+    /// By shard, in the order of their streams and names.
     pub shards: Vec<Shard>,
     /// Which rows break the rules of chains.
     pub findings: Vec<Finding>,
@@ -59,6 +59,8 @@ pub struct Shard {
     pub quarantined: u64,
     /// The files of its rows, in the order of rows.
     pub files: Vec<DeliveredFile>,
+    /// Its newest row, which the next one has to follow.
+    last: Option<Row>,
     /// Who wrote the rows that have shrunk.
     shrunk: BTreeMap<RowNumber, AttemptId>,
 }
@@ -132,24 +134,39 @@ pub struct Pending {
 /// Where the ledger fails, or a row is not understood.
 pub async fn deliveries<L: Ledger>(ledger: &L) -> Result<Deliveries, AuditError> {
     let mut all = Deliveries::default();
-    let mut after: Option<ChainId> = None;
-    loop {
-        let page = ledger.registry(after.as_ref(), PAGE).await.map_err(AuditError::port("reading the registry"))?;
-        let full = page.len() == PAGE;
-        after = page.last().cloned();
-        for chain in page {
-            if let ChainId::Shard { stream, shard } = &chain {
-                let shard = Shard::new(chain.clone(), stream.clone(), shard.clone());
-                all.shards.push(shard.read(ledger, &mut all.findings).await?);
-            }
-        }
-        if !full {
-            return Ok(all);
-        }
-    }
+    all.refresh(ledger).await?;
+    Ok(all)
 }
 
 impl Deliveries {
+    /// Reads the rows that were committed since.
+    ///
+    /// # Errors
+    /// Where the ledger fails, or a row is not understood. What was read by then stays read.
+    pub async fn refresh<L: Ledger>(&mut self, ledger: &L) -> Result<(), AuditError> {
+        let mut after: Option<ChainId> = None;
+        loop {
+            let page = ledger.registry(after.as_ref(), PAGE).await.map_err(AuditError::port("reading the registry"))?;
+            let full = page.len() == PAGE;
+            after = page.last().cloned();
+            for chain in page {
+                if let ChainId::Shard { stream, shard } = &chain
+                    && !self.shards.iter().any(|known| known.chain == chain)
+                {
+                    self.shards.push(Shard::new(chain.clone(), stream.clone(), shard.clone()));
+                }
+            }
+            if !full {
+                break;
+            }
+        }
+        self.shards.sort_by(|a, b| a.chain.cmp(&b.chain));
+        for shard in &mut self.shards {
+            shard.read(ledger, &mut self.findings).await?;
+        }
+        Ok(())
+    }
+
     /// Finds the files of rows that have shrunk, and counts their rows among the accepted and the quarantined ones. Their
     /// checksums are those that they have now. Nothing is listed where no row has shrunk.
     ///
@@ -229,26 +246,26 @@ impl Shard {
             accepted: 0,
             quarantined: 0,
             files: Vec::new(),
+            last: None,
             shrunk: BTreeMap::new(),
         }
     }
 
-    async fn read<L: Ledger>(mut self, ledger: &L, findings: &mut Vec<Finding>) -> Result<Self, AuditError> {
-        let mut before: Option<Row> = None;
+    async fn read<L: Ledger>(&mut self, ledger: &L, findings: &mut Vec<Finding>) -> Result<(), AuditError> {
         loop {
             let page = ledger.scan_after(&self.chain, self.newest, PAGE).await;
             let page = page.map_err(AuditError::port("reading committed rows"))?;
             for stored in &page {
                 let row = codec::decode(stored)
                     .map_err(|source| AuditError::Row { chain: self.chain.to_string(), source })?;
-                if let Err(violation) = invariants::follows(before.as_ref(), &row) {
+                if let Err(violation) = invariants::follows(self.last.as_ref(), &row) {
                     findings.push(self.broken(&row, "a row that may follow the one before", &violation.detail));
                 }
                 self.take(&row, findings);
-                before = Some(row);
+                self.last = Some(row);
             }
             if page.len() < PAGE {
-                return Ok(self);
+                return Ok(());
             }
         }
     }

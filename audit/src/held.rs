@@ -56,8 +56,8 @@ pub struct Held {
 }
 
 /// The parts of all placements that are gone through one after the other for so many rows.
-pub(crate) fn passes(rows: u64) -> impl Iterator<Item = Span> {
-    let passes = rows.div_ceil(PASS_ROWS).max(1).next_power_of_two();
+pub(crate) fn passes(rows: u64, pass_rows: u64) -> impl Iterator<Item = Span> {
+    let passes = rows.div_ceil(pass_rows.max(1)).max(1).next_power_of_two();
     let passes = u32::try_from(passes).unwrap_or(1 << 31);
     (0..passes).map(move |pass| Span::of_bucket(pass, passes))
 }
@@ -72,7 +72,7 @@ pub async fn held<O: Objects>(objects: &O, contract: &Contract, view: &View) -> 
     let mut findings = Findings::default();
     findings.extend(view.findings.iter().cloned());
     let mut bad = BTreeSet::new();
-    for span in passes(rows) {
+    for span in passes(rows, PASS_ROWS) {
         let (held, _) = pass(objects, contract, view, span, &mut bad, &mut || ()).await?;
         findings.extend(all.merge(held));
     }

@@ -91,21 +91,26 @@ pub(crate) struct Copy {
 
 /// Streams and shards, each text once.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Places(Vec<(Arc<str>, Arc<str>)>);
+pub(crate) struct Places {
+    known: Vec<(Arc<str>, Arc<str>)>,
+    /// The one that was asked for last: the rows of a raw file share one.
+    last: usize,
+}
 
 impl Places {
     pub(crate) fn of(&mut self, stream: &str, shard: &str) -> u32 {
-        // Rows of a file share one, and a table has few shards.
-        let known = self.0.iter().rposition(|(a, b)| &**a == stream && &**b == shard);
-        let at = known.unwrap_or_else(|| {
-            self.0.push((stream.into(), shard.into()));
-            self.0.len() - 1
-        });
-        u32::try_from(at).unwrap_or(u32::MAX)
+        let is = |(a, b): &(Arc<str>, Arc<str>)| &**a == stream && &**b == shard;
+        if !self.known.get(self.last).is_some_and(is) {
+            self.last = self.known.iter().position(is).unwrap_or_else(|| {
+                self.known.push((stream.into(), shard.into()));
+                self.known.len() - 1
+            });
+        }
+        u32::try_from(self.last).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn get(&self, place: u32) -> (&str, &str) {
-        self.0.get(place as usize).map_or(("", ""), |(stream, shard)| (stream, shard))
+        self.known.get(place as usize).map_or(("", ""), |(stream, shard)| (stream, shard))
     }
 
     /// The order of two deliveries by their ids.

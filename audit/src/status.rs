@@ -10,7 +10,7 @@ use iguazu_lake::ports::{Ledger, Objects};
 use iguazu_transform::contract::Contract;
 use serde::{Serialize, Serializer};
 
-use crate::deliveries::{Deliveries, Shard, deliveries};
+use crate::deliveries::{Deliveries, Shard};
 use crate::error::AuditError;
 use crate::file::{File, Named, fetch, guarded, unreadable};
 use crate::finding::{Finding, Findings, Problem};
@@ -110,12 +110,25 @@ pub async fn status<O: Objects, L: Ledger>(
     ledger: &L,
     contracts: &[Arc<Contract>],
 ) -> Result<Status, AuditError> {
+    status_after(objects, ledger, contracts, &mut Deliveries::default()).await
+}
+
+/// Reads how far a lake has come, and of the ledger only what `delivered` does not know yet: for who asks again and again.
+///
+/// # Errors
+/// As [`status`].
+pub async fn status_after<O: Objects, L: Ledger>(
+    objects: &O,
+    ledger: &L,
+    contracts: &[Arc<Contract>],
+    delivered: &mut Deliveries,
+) -> Result<Status, AuditError> {
     // First the views: every row that one of them has taken is in the ledger by then.
     let mut views = Vec::new();
     for contract in contracts {
         views.push(view(objects, contract).await?);
     }
-    let delivered = deliveries(ledger).await?;
+    delivered.refresh(ledger).await?;
     let mut findings = Findings::default();
     findings.extend(delivered.findings.iter().cloned());
     let mut shards = Vec::new();
@@ -139,8 +152,8 @@ pub async fn status<O: Objects, L: Ledger>(
             newest_arrival,
         });
     }
-    let tables = views.iter().map(|view| table(view, &delivered, &mut findings)).collect();
-    no_contract(&delivered, contracts, &mut findings);
+    let tables = views.iter().map(|view| table(view, delivered, &mut findings)).collect();
+    no_contract(delivered, contracts, &mut findings);
     Ok(Status { shards, tables, findings: findings.finish() })
 }
 

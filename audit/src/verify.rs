@@ -19,11 +19,12 @@ use iguazu_transform::contract::Contract;
 use serde::Serialize;
 
 use crate::compare::{compare_rollups, compare_rows};
+use crate::content::Fingerprint;
 use crate::deliveries::{DeliveredFile, Deliveries, Shard, deliveries};
 use crate::error::AuditError;
 use crate::file::{File, fetch_again, guarded};
 use crate::finding::{Finding, Findings, Problem};
-use crate::held::{Held, pass, passes};
+use crate::held::{Held, PASS_ROWS, pass, passes};
 use crate::model::{Expected, Model};
 use crate::view::{View, view};
 
@@ -69,8 +70,10 @@ pub struct TableVerified {
     pub table: String,
     /// The epoch of its snapshot.
     pub epoch: u32,
-    /// The buckets that have a version in it, and how many there are.
-    pub buckets: (u64, u32),
+    /// Its buckets; none where nothing is published yet.
+    pub buckets: u32,
+    /// Those of them that have a version.
+    pub buckets_begun: u64,
     /// Rows of raw files.
     pub accepted: u64,
     /// Those of them that the snapshot has taken.
@@ -87,10 +90,27 @@ pub struct TableVerified {
     pub files: u64,
     /// Groups of its roll-ups that were compared.
     pub groups: u64,
-    /// What the events must say together, and what they say.
-    pub fingerprints: (String, String),
+    /// What the events must say together.
+    pub fingerprint_expected: Fingerprint,
+    /// What they say.
+    pub fingerprint_found: Fingerprint,
     /// Whether the table could be recomputed from its raw files, and was compared event by event.
     pub recomputed: bool,
+}
+
+/// How a verification goes about its work.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The one table to verify, with what was delivered to it; all of the lake without.
+    pub only: Option<TableName>,
+    /// Rows of a table that are kept in mind at a time. A table of more is gone through in several passes.
+    pub pass_rows: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { only: None, pass_rows: PASS_ROWS }
+    }
 }
 
 /// How far a verification has come.
@@ -102,7 +122,7 @@ pub struct Progress {
     pub all: u64,
 }
 
-/// Verifies tables, and everything that was delivered; with `only`, one table and what was delivered to it.
+/// Verifies tables, and everything that was delivered.
 ///
 /// # Errors
 /// Where a port fails, or a text of the ledger is not understood.
@@ -110,9 +130,10 @@ pub async fn verify<O: Objects, L: Ledger>(
     objects: &O,
     ledger: &L,
     contracts: &[Arc<Contract>],
-    only: Option<&TableName>,
+    options: &Options,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Verified, AuditError> {
+    let only = options.only.as_ref();
     // First the views: every row that one of them has taken is in the ledger by then.
     let mut views = Vec::new();
     for contract in contracts.iter().filter(|contract| only.is_none_or(|table| contract.table == *table)) {
@@ -123,7 +144,7 @@ pub async fn verify<O: Objects, L: Ledger>(
     let mut work = Work { progress, done: 0, all: 0 };
     let looked_at = |file: &DeliveredFile| only.is_none_or(|table| file.is_of(table));
     work.all = delivered.shards.iter().flat_map(|shard| &shard.files).filter(|file| looked_at(file)).count() as u64;
-    work.all += views.iter().map(|(_, view)| files_to_read(view, &delivered)).sum::<u64>();
+    work.all += views.iter().map(|(_, view)| files_to_read(view, &delivered, options.pass_rows)).sum::<u64>();
     let mut findings = Findings::default();
     findings.extend(delivered.findings.iter().cloned());
     let mut counts = Delivered { shards: delivered.shards.len() as u64, ..Delivered::default() };
@@ -144,7 +165,8 @@ pub async fn verify<O: Objects, L: Ledger>(
         findings.extend(view.findings.iter().cloned());
         let (whole, found) = all_there(view, &delivered, &unread);
         findings.extend(found);
-        let table = Table { objects, contract, view, delivered: &delivered, unread: &unread, whole };
+        let (delivered, unread, pass_rows) = (&delivered, &unread, options.pass_rows);
+        let table = Table { objects, contract, view, delivered, unread, pass_rows, whole };
         findings.extend(ledger_findings(ledger, view).await?);
         tables.push(table.verify(&mut work, &mut findings).await?);
     }
@@ -192,14 +214,14 @@ fn rows_of(view: &View, delivered: &Deliveries) -> u64 {
     raw.max(view.files().map(|live| live.file.rows).sum())
 }
 
-fn files_to_read(view: &View, delivered: &Deliveries) -> u64 {
+fn files_to_read(view: &View, delivered: &Deliveries, pass_rows: u64) -> u64 {
     let raw = |shard: &Shard| {
         let taken = |file: &&DeliveredFile| !view.taken(&shard.chain, file.n, file.ordinal).is_empty();
         shard.raw(&view.table).filter(taken).count() as u64
     };
     let raw: u64 = delivered.shards.iter().map(raw).sum();
     let near = |span: &Span| view.files().filter(|live| live.span.common(span).is_some()).count() as u64;
-    passes(rows_of(view, delivered)).map(|span| raw + near(&span)).sum()
+    passes(rows_of(view, delivered), pass_rows).map(|span| raw + near(&span)).sum()
 }
 
 /// Holds the versions of a snapshot against the ledger, which alone decides what a version is.
@@ -240,6 +262,8 @@ struct Table<'a, O> {
     delivered: &'a Deliveries,
     /// Files that were found to be no good.
     unread: &'a BTreeSet<ObjectKey>,
+    /// Rows of a pass.
+    pass_rows: u64,
     /// Whether all of its raw files are there and can be read.
     whole: bool,
 }
@@ -249,7 +273,7 @@ impl<O: Objects> Table<'_, O> {
         let Self { objects, contract, view, delivered, whole, .. } = *self;
         let (mut expected, mut held) = (Expected::default(), Held::nothing(view));
         let (mut taken, mut bad) = (BTreeMap::new(), BTreeSet::new());
-        for span in passes(rows_of(view, delivered)) {
+        for span in passes(rows_of(view, delivered), self.pass_rows) {
             let mut model = Model::new(contract).within(span);
             self.deliver(&mut model, span, &mut taken, work).await?;
             let (wanted, prints) = model.finish_with_rows()?;
@@ -262,6 +286,9 @@ impl<O: Objects> Table<'_, O> {
         }
         if whole {
             findings.extend(compare_rollups(&expected, &held));
+        }
+        // What cannot be read cannot be counted, and was told.
+        if whole && bad.is_empty() && view.findings.is_empty() {
             findings.extend(conservation(view, &expected, &held, &taken));
         }
         let accepted =
@@ -269,7 +296,8 @@ impl<O: Objects> Table<'_, O> {
         Ok(TableVerified {
             table: view.table.to_string(),
             epoch: view.epoch,
-            buckets: (view.versions.len() as u64, view.buckets),
+            buckets: view.buckets,
+            buckets_begun: view.versions.len() as u64,
             accepted,
             taken: expected.deliveries,
             pending: accepted.saturating_sub(expected.deliveries),
@@ -278,7 +306,8 @@ impl<O: Objects> Table<'_, O> {
             live: held.rows,
             files: view.files().count() as u64,
             groups: expected.rollups.values().map(|groups| groups.len() as u64).sum(),
-            fingerprints: (expected.rows_fingerprint.to_string(), held.rows_fingerprint.to_string()),
+            fingerprint_expected: expected.rows_fingerprint,
+            fingerprint_found: held.rows_fingerprint,
             recomputed: whole,
         })
     }

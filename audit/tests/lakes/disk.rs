@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use iguazu_audit::{Folder, open, status, trace, verify};
+use iguazu_audit::{Folder, Options, open, status, trace, verify};
 use iguazu_lake::adapters::embedded::{DiskObjects, SqliteLedger};
 use iguazu_lake::keys::KeyPrefix;
 use iguazu_lake::ports::{Ledger, Objects};
@@ -38,7 +38,7 @@ async fn a_lake_on_disk_is_opened_by_its_folder_and_found_to_be_right_or_wrong()
     copied(&lake, &folder).await;
 
     let (objects, ledger, contracts) = open(&folder).unwrap();
-    let verified = verify(&objects, &ledger, &contracts, None, &mut |_| ()).await.unwrap();
+    let verified = verify(&objects, &ledger, &contracts, &Options::default(), &mut |_| ()).await.unwrap();
     assert_eq!(verified.findings, []);
     assert_eq!((verified.tables[0].live, verified.tables[0].duplicates), (50, 1));
     let traced = trace(&objects, &ledger, &contracts, id(7).parse().unwrap()).await.unwrap();
@@ -47,6 +47,6 @@ async fn a_lake_on_disk_is_opened_by_its_folder_and_found_to_be_right_or_wrong()
 
     let live = lake.view(&contract).files().next().unwrap().key.clone();
     fs::remove_file(folder.lake().join(live.as_str())).unwrap();
-    let verified = verify(&objects, &ledger, &contracts, None, &mut |_| ()).await.unwrap();
+    let verified = verify(&objects, &ledger, &contracts, &Options::default(), &mut |_| ()).await.unwrap();
     assert!(verified.findings.iter().any(|finding| finding.place == live.as_str()));
 }

@@ -1,8 +1,9 @@
 //! Lakes that are right.
 
 use iguazu_audit::verify::Delivered;
-use iguazu_audit::{Problem, status, verify};
+use iguazu_audit::{Deliveries, Options, Problem, status, status_after, verify};
 use iguazu_compact::Settings;
+use iguazu_compact::arrange::Sizes;
 
 use crate::world::{Delivery, Lake, bad, block, contract, order, told};
 
@@ -39,7 +40,7 @@ fn a_right_lake_has_no_findings_and_is_counted_in_full() {
         let counts = (table.accepted, table.taken, table.pending, table.events, table.duplicates, table.live);
         assert_eq!(counts, (63, 63, 0, 61, 2, 61));
         assert!(table.recomputed);
-        assert_eq!(table.fingerprints.0, table.fingerprints.1);
+        assert_eq!(table.fingerprint_found, table.fingerprint_expected);
         assert!(table.groups > 20, "{}", table.groups);
     }
 }
@@ -87,7 +88,8 @@ fn a_table_that_is_given_another_number_of_buckets_stays_right() {
         lake.compact(&contract, 2);
         let verified = lake.verified(&contract);
         assert_eq!(verified.findings, []);
-        assert_eq!((verified.tables[0].buckets, verified.tables[0].pending), ((u64::from(buckets), buckets), 0));
+        let table = &verified.tables[0];
+        assert_eq!((table.buckets, table.buckets_begun, table.pending), (buckets, u64::from(buckets), 0));
     }
 }
 
@@ -140,7 +142,7 @@ fn rows_that_have_shrunk_are_recomputed_by_the_files_of_their_attempts() {
     assert_eq!(verified.findings, []);
     assert_eq!((verified.delivered.stubs, verified.delivered.accepted), (1, 63));
     assert!(verified.tables[0].recomputed);
-    assert_eq!(verified.tables[0].fingerprints, before.tables[0].fingerprints);
+    assert_eq!(verified.tables[0].fingerprint_expected, before.tables[0].fingerprint_expected);
     // What an attempt that lost has left behind is none of it.
     let lost = files[0].as_str().replace(".parquet", "");
     let lost = format!("{}{}.parquet", &lost[..lost.len() - 32], "0".repeat(32));
@@ -155,11 +157,90 @@ fn rows_that_have_shrunk_are_recomputed_by_the_files_of_their_attempts() {
 }
 
 #[test]
+fn a_table_that_is_gone_through_in_parts_is_found_to_be_the_same() {
+    for buckets in [1, 4] {
+        let (lake, contract) = filled(buckets);
+        lake.ingest(&contract, 0, &[order(200, 5, 5)]);
+        let whole = lake.verified(&contract);
+        for pass_rows in [1, 7, 40] {
+            let parts = lake.verified_by(&contract, &Options { pass_rows, ..Options::default() });
+            assert_eq!(parts.findings, []);
+            assert_eq!(format!("{:?}", parts.tables), format!("{:?}", whole.tables));
+        }
+    }
+}
+
+#[test]
+fn a_partition_that_has_lost_its_last_row_is_right() {
+    let (lake, contract) = (Lake::new(), contract(&[]));
+    lake.ingest(&contract, 0, &[order(1, 5, 5)]);
+    lake.compact(&contract, 1);
+    lake.ingest(&contract, 0, &[order(1, 90_000, 6)]);
+    lake.compact(&contract, 1);
+    assert_eq!(lake.view(&contract).files().map(|live| live.file.rows).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(lake.verified(&contract).findings, []);
+}
+
+#[test]
+fn one_table_is_verified_without_what_belongs_to_others() {
+    let (lake, contract) = filled(1);
+    let raw = lake.files_of(0, 0);
+    lake.damage(&raw[0]);
+    let other = Options { only: Some("payments".parse().unwrap()), ..Options::default() };
+    assert_eq!(lake.verified_by(&contract, &other).findings, []);
+    let only = Options { only: Some(contract.table.clone()), ..Options::default() };
+    assert_eq!(lake.verified_by(&contract, &only).findings.len(), 1);
+}
+
+#[test]
+fn who_asks_again_reads_only_what_was_committed_since() {
+    let (lake, contract) = filled(1);
+    let mut known = Deliveries::default();
+    let contracts = [contract.clone()];
+    block(status_after(&lake.objects, &lake.ledger, &contracts, &mut known)).unwrap();
+    lake.ingest(&contract, 0, &[order(200, 5, 5)]);
+    lake.ingest(&contract, 3, &[order(201, 5, 5)]);
+    lake.compact(&contract, 1);
+    let again = block(status_after(&lake.objects, &lake.ledger, &contracts, &mut known)).unwrap();
+    let anew = block(status(&lake.objects, &lake.ledger, &contracts)).unwrap();
+    assert_eq!((again.shards, again.tables), (anew.shards, anew.tables));
+    assert_eq!(again.findings, []);
+}
+
+/// Late events, copies, changes of the day, files that are merged, copied and written anew.
+#[test]
+fn a_lake_that_is_compacted_again_and_again_stays_right() {
+    for keep in ["latest", "first"] {
+        let contract = contract(&[("\"latest\"", &format!("\"{keep}\""))]);
+        let lake = Lake::new();
+        let sizes = Sizes { target_bytes: 24 << 10, fan: 3 };
+        let settings = Settings { first_buckets: 2, sizes, ..Settings::default() };
+        for round in 0..24_u32 {
+            let deliveries: Vec<_> = (0..25)
+                .map(|position| {
+                    let drawn = (round * 25 + position).wrapping_mul(2_654_435_761) >> 8;
+                    let (event, seconds) = (drawn % 300, drawn / 300 % 200_000);
+                    Delivery { arrival: 300_000 + drawn % 50, ..order(event, seconds, drawn % 1_000) }
+                })
+                .collect();
+            lake.ingest(&contract, (round % 3) as u8, &deliveries);
+            lake.compact_by(&contract, settings.clone(), |bucket| round % 2 == 0 || bucket == 1);
+            if round % 6 == 5 {
+                let options = Options { pass_rows: 100, ..Options::default() };
+                let verified = lake.verified_by(&contract, &options);
+                assert_eq!(verified.findings, [], "{keep}, round {round}");
+                assert!(verified.tables[0].duplicates > 0 || round < 6);
+            }
+        }
+    }
+}
+
+#[test]
 fn progress_counts_every_file_once_and_comes_to_its_end() {
     let (lake, contract) = filled(2);
     let mut seen = Vec::new();
     let mut note = |progress: iguazu_audit::Progress| seen.push((progress.done, progress.all));
-    block(verify(&lake.objects, &lake.ledger, &[contract], None, &mut note)).unwrap();
+    block(verify(&lake.objects, &lake.ledger, &[contract], &Options::default(), &mut note)).unwrap();
     let (last, all) = *seen.last().unwrap();
     assert_eq!(last, all);
     assert!(seen.iter().zip(1..).all(|(&(done, of), at)| done == at && of == all), "{seen:?}");

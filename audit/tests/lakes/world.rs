@@ -12,7 +12,7 @@ use arrow::compute::concat_batches;
 use bytes::Bytes;
 use iguazu_audit::verify::{Delivered, TableVerified};
 use iguazu_audit::view::{Live, Version};
-use iguazu_audit::{Finding, Problem, Verified, View, verify, view};
+use iguazu_audit::{Finding, Options, Problem, Verified, View, verify, view};
 use iguazu_compact::publish::{Bucket, Snapshot};
 use iguazu_compact::state::codec::{self, PartitionFiles, VersionBody, VersionRow};
 use iguazu_compact::state::{LiveFile, Written};
@@ -235,7 +235,11 @@ impl Lake {
 
     /// Compacts and publishes some buckets of the newest epoch, of so many in the first one.
     pub fn compact_some(&self, contract: &Arc<Contract>, first_buckets: u32, which: impl Fn(u32) -> bool) {
-        let compactor = self.compactor(Settings { first_buckets, ..Settings::default() });
+        self.compact_by(contract, Settings { first_buckets, ..Settings::default() }, which);
+    }
+
+    pub fn compact_by(&self, contract: &Arc<Contract>, settings: Settings, which: impl Fn(u32) -> bool) {
+        let compactor = self.compactor(settings);
         for _ in 0..100 {
             let epoch = block(compactor.epoch(contract, self.deadline())).unwrap();
             let mut more = false;
@@ -258,12 +262,19 @@ impl Lake {
     }
 
     pub fn verified(&self, contract: &Arc<Contract>) -> Verified {
-        block(verify(&self.objects, &self.ledger, std::slice::from_ref(contract), None, &mut |_| ())).unwrap()
+        self.verified_by(contract, &Options::default())
     }
 
-    /// What is wrong with the lake, by kind, each once.
+    pub fn verified_by(&self, contract: &Arc<Contract>, options: &Options) -> Verified {
+        block(verify(&self.objects, &self.ledger, std::slice::from_ref(contract), options, &mut |_| ())).unwrap()
+    }
+
+    /// What is wrong with the lake, by kind, each once. It is the same however the lake is gone through.
     pub fn problems(&self, contract: &Arc<Contract>) -> Vec<Problem> {
-        let mut problems: Vec<_> = self.verified(contract).findings.iter().map(|finding| finding.problem).collect();
+        let whole = self.verified(contract).findings;
+        let parts = self.verified_by(contract, &Options { pass_rows: 3, ..Options::default() }).findings;
+        assert_eq!(parts, whole);
+        let mut problems: Vec<_> = whole.iter().map(|finding| finding.problem).collect();
         problems.sort_unstable();
         problems.dedup();
         problems
@@ -285,11 +296,19 @@ impl Lake {
         block(self.objects.delete(key)).unwrap();
     }
 
-    /// Shrinks a row of a shard's chain; returns the raw files that it named.
+    /// Shrinks a row of a shard's chain; returns the files that it named.
     pub fn shrink(&self, of: u8, n: u64) -> Vec<ObjectKey> {
+        let files = self.files_of(of, n);
         let (chain, n) = (shard(of), RowNumber::new(n));
         let row = rows::decode(&block(self.ledger.get(&chain, n)).unwrap().unwrap()).unwrap();
         block(self.ledger.shrink(&chain, &rows::encode(&row.stub()).unwrap())).unwrap();
+        files
+    }
+
+    /// The files that a row names.
+    pub fn files_of(&self, of: u8, n: u64) -> Vec<ObjectKey> {
+        let (chain, n) = (shard(of), RowNumber::new(n));
+        let row = rows::decode(&block(self.ledger.get(&chain, n)).unwrap().unwrap()).unwrap();
         let Body::Commit(commit) = &row.body else { panic!("{row:?}") };
         commit.files.iter().map(|file| file.data_file(&chain, n, row.attempt).key()).collect()
     }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use comfy_table::{CellAlignment, Table, presets};
 use iguazu_audit::{ShardStatus, Status, TableStatus, open, status};
+use iguazu_lake::ids::Timestamp;
 use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
 
@@ -128,7 +129,7 @@ fn shards(shards: &[ShardStatus], progress: Option<&[ShardProgress]>) -> Table {
             size(shard.bytes),
             behind,
             lag,
-            shard.newest_arrival.map_or_else(|| "-".to_owned(), |time| time.to_string()),
+            seconds(shard.newest_arrival),
         ]);
     }
     align_right(&mut shown, 1..10);
@@ -167,11 +168,18 @@ fn tables(tables: &[TableStatus]) -> Table {
             size(of.file_bytes_mean),
             of.buckets.to_string(),
             version,
-            of.newest.map_or_else(|| "-".to_owned(), |time| time.to_string()),
+            seconds(of.newest),
         ]);
     }
     align_right(&mut shown, 1..10);
     shown
+}
+
+/// A time to the second.
+fn seconds(time: Option<Timestamp>) -> String {
+    let Some(time) = time else { return "-".to_owned() };
+    let text = time.to_string();
+    text.split_once('.').map_or(text.clone(), |(whole, _)| format!("{whole}Z"))
 }
 
 /// A number of bytes as people read it, to three digits.
@@ -210,7 +218,7 @@ mod tests {
             pending: 2,
             files: 5,
             bytes: 3 << 20,
-            newest_arrival: None,
+            newest_arrival: Some(Timestamp::from_micros(1_795_219_200_500_000)),
         };
         let table = TableStatus {
             table: "orders".to_owned(),
@@ -234,6 +242,7 @@ mod tests {
     fn without_the_stream_the_lag_is_left_open() {
         let text = shown_with(&example(), None, false).unwrap();
         assert!(text.contains("orders/shardId-000000000000") && text.contains("3 to 5"), "{text}");
+        assert!(text.contains("2026-11-21T00:00:00Z"), "{text}");
         assert!(text.contains("3.0 MiB") && text.contains("Everything adds up"), "{text}");
         assert!(!text.contains(" s "), "{text}");
     }

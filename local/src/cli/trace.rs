@@ -46,7 +46,7 @@ fn shown(trace: &Trace) -> String {
         shown_table(table, &mut text);
     }
     if !trace.findings.is_empty() {
-        let _ = writeln!(text, "\n{}", super::verify::findings(&trace.findings));
+        let _ = write!(text, "\n{}", super::verify::findings(&trace.findings));
     }
     text
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use comfy_table::{CellAlignment, Table, presets};
 use iguazu_audit::verify::TableVerified;
-use iguazu_audit::{Finding, Progress, Verified, open, verify};
+use iguazu_audit::{Finding, Options, Progress, Verified, open, verify};
 use iguazu_lake::ids::TableName;
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, WrapErr, miette};
@@ -34,7 +34,8 @@ pub fn run(common: &Common, args: Args) -> Answer {
         bar.set_length(progress.all);
         bar.set_position(progress.done);
     };
-    let work = verify(&objects, &ledger, &contracts, args.table.as_ref(), &mut show);
+    let options = Options { only: args.table, ..Options::default() };
+    let work = verify(&objects, &ledger, &contracts, &options, &mut show);
     let verified = super::status::wait(work)?.into_diagnostic().wrap_err("the lake could not be verified")?;
     bar.finish_and_clear();
     if common.json {
@@ -59,8 +60,13 @@ fn bar() -> ProgressBar {
 fn shown(verified: &Verified) -> String {
     let of = &verified.delivered;
     let mut text = format!(
-        "{} records of {} shards gave {} rows: {} accepted, {} quarantined; {} files were read and checked\n",
-        of.records, of.shards, of.delivered, of.accepted, of.quarantined, of.files
+        "{} by {} gave {}: {} accepted, {} quarantined. {} read and checked.\n",
+        some(of.records, "record"),
+        some(of.shards, "shard"),
+        some(of.delivered, "row"),
+        of.accepted,
+        of.quarantined,
+        some(of.files, "file"),
     );
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
@@ -88,14 +94,19 @@ fn shown(verified: &Verified) -> String {
     if verified.findings.is_empty() {
         text.push_str("Nothing is wrong.\n");
     } else {
-        let _ = writeln!(text, "{}", findings(&verified.findings));
         let _ = writeln!(
             text,
-            "{} finding(s). What is raw and quarantined is never changed: keep a copy of the data folder before anything is mended.",
-            verified.findings.len()
+            "\n{}{}. Keep a copy of the data folder before anything is mended.",
+            findings(&verified.findings),
+            some(verified.findings.len() as u64, "finding"),
         );
     }
     text
+}
+
+/// So many of something.
+fn some(count: u64, of: &str) -> String {
+    if count == 1 { format!("1 {of}") } else { format!("{count} {of}s") }
 }
 
 fn row(verified: &TableVerified) -> [String; 10] {
@@ -108,21 +119,18 @@ fn row(verified: &TableVerified) -> [String; 10] {
     cells
 }
 
-/// Findings as a table. Places are on lines of their own and whole, so that they can be copied.
-pub(super) fn findings(findings: &[Finding]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["what is wrong", "where, what must be there, and what is"]);
-    for Finding { problem, place, expected, found } in findings {
-        table.add_row([problem.to_string(), format!("{place}\nexpected {expected}\nfound    {found}")]);
-    }
-    table
+/// Findings one below the other. What they say is on lines of its own and whole, so that it can be copied.
+pub(super) fn findings(findings: &[Finding]) -> String {
+    let shown = |Finding { problem, place, expected, found }: &Finding| {
+        format!("{problem}\n  where     {place}\n  expected  {expected}\n  found     {found}\n\n")
+    };
+    findings.iter().map(shown).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use iguazu_audit::Problem;
     use iguazu_audit::verify::Delivered;
+    use iguazu_audit::{Fingerprint, Problem};
 
     use super::*;
 
@@ -130,7 +138,8 @@ mod tests {
         let table = TableVerified {
             table: "orders".to_owned(),
             epoch: 0,
-            buckets: (1, 1),
+            buckets: 1,
+            buckets_begun: 1,
             accepted: 63,
             taken: 61,
             pending: 2,
@@ -139,7 +148,8 @@ mod tests {
             live: 59,
             files: 4,
             groups: 30,
-            fingerprints: (String::new(), String::new()),
+            fingerprint_expected: Fingerprint::default(),
+            fingerprint_found: Fingerprint::default(),
             recomputed: true,
         };
         Verified { delivered: Delivered { records: 64, ..Delivered::default() }, tables: vec![table], findings }
@@ -148,7 +158,7 @@ mod tests {
     #[test]
     fn a_right_lake_is_said_to_be_one() {
         let text = shown(&verified(Vec::new()));
-        assert!(text.starts_with("64 records of 0 shards"), "{text}");
+        assert!(text.starts_with("64 records by 0 shards"), "{text}");
         assert!(text.ends_with("Nothing is wrong.\n"), "{text}");
     }
 
@@ -156,9 +166,6 @@ mod tests {
     fn a_finding_is_shown_with_its_whole_place() {
         let place = format!("orders, event {}", "0".repeat(200));
         let text = shown(&verified(vec![Finding::new(Problem::LostEvent, &place, "the event", "none")]));
-        assert!(
-            text.contains(&place) && text.contains("expected the event") && text.contains("1 finding(s)"),
-            "{text}"
-        );
+        assert!(text.contains(&place) && text.contains("expected  the event") && text.contains("1 finding."), "{text}");
     }
 }
