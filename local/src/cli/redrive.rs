@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use comfy_table::{Table, presets};
 use iguazu_ingest::Handled;
 use iguazu_ingest::invocation::Invocation;
 use iguazu_lake::adapters::embedded::{DiskObjects, SqliteLedger};
@@ -17,6 +16,7 @@ use iguazu_setup::variables::Reader as Variables;
 use miette::{IntoDiagnostic, WrapErr, miette};
 use serde::Serialize;
 
+use super::present::table;
 use super::{Answer, Common, NO};
 use crate::mapping::failures;
 use crate::pipeline::{Contracts, ingest};
@@ -133,9 +133,7 @@ fn show(common: &Common, all: &[Redriven]) -> miette::Result<()> {
         println!("{}", serde_json::to_string_pretty(all).into_diagnostic()?);
         return Ok(());
     }
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["file", "committed", "accepted", "quarantined", "held already", "problem"]);
+    let mut table = table(["file", "committed", "accepted", "quarantined", "held already", "problem"]);
     for one in all {
         table.add_row([
             one.file.clone(),

@@ -6,12 +6,13 @@
 use std::future::Future;
 use std::process::ExitCode;
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Table};
 use iguazu_audit::{ShardStatus, Status, TableStatus, open, status};
 use iguazu_lake::ids::Timestamp;
 use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
 
+use super::present::table;
 use super::{Answer, Common, NO};
 
 #[derive(clap::Args)]
@@ -82,13 +83,6 @@ pub(super) fn shown_with(status: &Status, progress: Option<&[ShardProgress]>, js
         );
     }
     Ok(text)
-}
-
-fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(header);
-    table
 }
 
 fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {

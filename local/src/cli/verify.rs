@@ -5,14 +5,14 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::CellAlignment;
 use iguazu_audit::verify::TableVerified;
 use iguazu_audit::{Finding, Options, Progress, Verified, open, verify};
 use iguazu_lake::ids::TableName;
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, WrapErr, miette};
 
-use super::{Answer, Common, NO};
+use super::{Answer, Common, NO, present};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -68,9 +68,7 @@ fn shown(verified: &Verified) -> String {
         of.quarantined,
         some(of.files, "file"),
     );
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header([
+    let mut table = present::table([
         "table",
         "accepted",
         "taken",
