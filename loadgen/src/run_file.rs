@@ -62,6 +62,8 @@ pub enum Ending {
     Interrupted,
     /// Nothing was taken for too long.
     GaveUp,
+    /// The stream will never take what is sent.
+    Refused,
 }
 
 /// What was counted.

@@ -4,9 +4,9 @@
 //! could not be carried out. Answers go to standard output, progress and errors to standard error.
 
 mod contracts;
-mod load;
 mod prove;
 mod run;
+mod workload;
 
 use std::process::ExitCode;
 

@@ -12,7 +12,7 @@ use iguazu_transform::{Catalog, Contract};
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{Context, IntoDiagnostic, miette};
 
-use super::{Answer, NO, load, runtime};
+use super::{Answer, NO, runtime, workload};
 use crate::oracle::{Oracle, Part, oracle};
 use crate::report;
 use crate::run_file::{Run, RunFolder};
@@ -47,8 +47,8 @@ pub fn run(args: &Args) -> Answer {
     let mut made = Vec::new();
     let mut catalog = None;
     for run in &runs {
-        let (workload, compiled) = load::workload(run.plan.clone(), &run.contracts)?;
-        made.push((workload, run.records));
+        let (made_again, compiled) = workload::of(run.plan.clone(), &run.contracts)?;
+        made.push((made_again, run.records));
         catalog = Some(compiled);
     }
     let catalog = catalog.ok_or_else(|| miette!("there is no run; name one with --run"))?;

@@ -17,7 +17,7 @@ use iguazu_setup::contracts::{Text, read_folder};
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{Context, IntoDiagnostic, miette};
 
-use super::{Answer, NO, load, runtime};
+use super::{Answer, NO, runtime, workload};
 use crate::acks::AckWriter;
 use crate::plan::Plan;
 use crate::report;
@@ -224,7 +224,7 @@ fn plan(args: &Args, start: Timestamp) -> miette::Result<Plan> {
 }
 
 async fn load(args: &Args, folder: &RunFolder, plan: Plan, contracts: Vec<Text>, target: Target) -> Answer {
-    let (workload, _) = load::workload(plan, &contracts)?;
+    let (workload, _) = workload::of(plan, &contracts)?;
     folder.create().into_diagnostic()?;
     folder.forget("verify.json").into_diagnostic()?;
     let file = File::create(folder.acks()).into_diagnostic().wrap_err("acks.bin cannot be made")?;
@@ -245,11 +245,19 @@ async fn load(args: &Args, folder: &RunFolder, plan: Plan, contracts: Vec<Text>,
         .await
         .into_diagnostic()?;
     bar.finish_and_clear();
+    let refusal = sent.refusal.clone();
     let run = recorded(sent, workload.plan().clone(), contracts, target, (started, SystemHost.now()));
     folder.write(&run).into_diagnostic()?;
     report::write(folder, &run, None).into_diagnostic()?;
     println!("{}", report::summary(&run));
     println!("{}", folder.path().display());
+    if let Some(problem) = refusal {
+        return Err(miette!(
+            help = "check the name of the stream, the endpoint and the credentials",
+            "the stream {} refuses records: {problem}",
+            run.stream
+        ));
+    }
     Ok(if run.ending == Ending::GaveUp { ExitCode::from(NO) } else { ExitCode::SUCCESS })
 }
 

@@ -52,6 +52,7 @@ pub fn summary(run: &Run) -> String {
     let ending = match run.ending {
         Ending::Complete => "all of it was sent",
         Ending::Interrupted => "it was interrupted",
+        Ending::Refused => "it was refused",
         Ending::GaveUp => "it gave up, because nothing was taken any more",
     };
     let seconds = run.ended.since(run.started).as_secs_f64();

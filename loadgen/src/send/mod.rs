@@ -53,27 +53,13 @@ pub struct Settings {
     pub reshard: Option<u64>,
 }
 
-/// Why sending ended before its time.
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    /// The stream will never take it.
-    #[error("the stream {stream} refuses records: {problem}; check its name, the endpoint and the credentials")]
-    Refused {
-        /// The stream.
-        stream: String,
-        /// What it said.
-        problem: String,
-    },
-    /// Acknowledgements cannot be kept.
-    #[error(transparent)]
-    Acks(#[from] AcksError),
-}
-
 /// What became of a run.
 #[derive(Debug)]
 pub struct Sent {
     /// Why it ended.
     pub ending: Ending,
+    /// Why the stream will never take it.
+    pub refusal: Option<String>,
     /// Records that were begun to be sent.
     pub records: u64,
     /// Those that were never acknowledged.
@@ -133,12 +119,13 @@ struct Sender<'w, W> {
     /// How often somebody asked to stop.
     stops: u32,
     reshards: Vec<Reshard>,
+    refusal: Option<String>,
 }
 
 /// Sends the records of a workload, and writes down what was acknowledged.
 ///
 /// # Errors
-/// Where the stream will never take them, or acknowledgements cannot be written.
+/// Where acknowledgements cannot be written.
 pub async fn send<W: Write>(
     workload: &Workload,
     kinesis: Kinesis,
@@ -146,7 +133,7 @@ pub async fn send<W: Write>(
     acks: AckWriter<W>,
     mut stops: Stops,
     mut show: impl FnMut(Progress),
-) -> Result<(Sent, W), SendError> {
+) -> Result<(Sent, W), AcksError> {
     let mut reshards: Pin<Box<dyn Stream<Item = String>>> = match settings.reshard {
         Some(seconds) => Box::pin(reshard::every(seconds, workload.plan().seed, kinesis.clone())),
         None => Box::pin(pending()),
@@ -164,6 +151,7 @@ pub async fn send<W: Write>(
         shown: 0,
         stops: 0,
         reshards: Vec::new(),
+        refusal: None,
         kinesis,
         settings,
         acks,
@@ -238,7 +226,7 @@ impl<W: Write> Sender<'_, W> {
         Some(batch)
     }
 
-    fn answered(&mut self, batch: Vec<Pending>, reply: Reply) -> Result<(), SendError> {
+    fn answered(&mut self, batch: Vec<Pending>, reply: Reply) -> Result<(), AcksError> {
         let now = self.now();
         match reply {
             Reply::Entries(entries) => {
@@ -259,14 +247,12 @@ impl<W: Write> Sender<'_, W> {
                 self.tally.at(now).unanswered += 1;
                 batch.into_iter().for_each(|record| self.outbox.again(record, now));
             }
-            Reply::Refused(problem) => {
-                return Err(SendError::Refused { stream: self.kinesis.stream().to_owned(), problem });
-            }
+            Reply::Refused(problem) => self.refusal = self.refusal.take().or(Some(problem)),
         }
         Ok(())
     }
 
-    fn judged(&mut self, record: Pending, entry: Entry, now: u64) -> Result<(), SendError> {
+    fn judged(&mut self, record: Pending, entry: Entry, now: u64) -> Result<(), AcksError> {
         match entry {
             Entry::Taken { shard, sequence } => {
                 let (documents, bytes) = (record.documents, record.data.len() as u64);
@@ -289,6 +275,9 @@ impl<W: Write> Sender<'_, W> {
 
     /// Whether it is over, and why.
     fn ending(&mut self, now: u64, idle: bool) -> Option<Ending> {
+        if self.refusal.is_some() {
+            return Some(Ending::Refused);
+        }
         let since = self.health.failing().map(|since| Duration::from_micros(now.saturating_sub(since)));
         if since.is_some_and(|since| since >= self.settings.give_up) {
             return Some(Ending::GaveUp);
@@ -332,11 +321,12 @@ impl<W: Write> Sender<'_, W> {
         }
     }
 
-    fn finish(self, ending: Ending) -> Result<(Sent, W), SendError> {
+    fn finish(self, ending: Ending) -> Result<(Sent, W), AcksError> {
         let (counts, latency) = (self.tally.counts(), self.tally.latency());
         let (seconds, shards) = self.tally.finish();
         let sent = Sent {
             ending,
+            refusal: self.refusal,
             records: self.begun,
             undecided: self.outbox.open().iter().copied().collect(),
             counts,

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use iguazu_lake::ids::Timestamp;
-use iguazu_loadgen::acks::{self, Ack, AckWriter};
+use iguazu_loadgen::acks::{self, Ack, AckWriter, AcksError};
 use iguazu_loadgen::plan::Plan;
 use iguazu_loadgen::records::{Outgoing, Records};
 use iguazu_loadgen::run_file::Ending;
 use iguazu_loadgen::send::client::{Kinesis, Target};
-use iguazu_loadgen::send::{SendError, Sent, Settings, Stops, send};
+use iguazu_loadgen::send::{Sent, Settings, Stops, send};
 use iguazu_loadgen::workload::{Workload, shop};
 use iguazu_setup::contracts::{compile, parse};
 use iguazu_transform::{Catalog, Secrets};
@@ -47,7 +47,7 @@ async fn sent_to(
     workload: &Workload,
     settings: Settings,
     stops: Stops,
-) -> Result<(Sent, Vec<Ack>), SendError> {
+) -> Result<(Sent, Vec<Ack>), AcksError> {
     let target = Target { stream: "events".into(), endpoint: Some(endpoint), region: None };
     let kinesis = Kinesis::connect(&target).await;
     let writer = AckWriter::new(Vec::new()).unwrap();
@@ -153,11 +153,16 @@ async fn a_run_is_given_up_where_nothing_is_ever_taken_and_says_what_is_undecide
 }
 
 #[tokio::test]
-async fn a_stream_that_is_not_there_is_an_error_that_says_so() {
-    let (workload, _) = workload(plan(10));
-    let fake = Fake::new(1, &[(0, Fault::NoStream)]);
-    let error = sent_to(fake.start().await, &workload, settings(), never()).await.unwrap_err();
-    assert!(error.to_string().contains("ResourceNotFoundException"), "{error}");
+async fn a_stream_that_refuses_ends_the_run_and_what_it_took_before_is_written_down() {
+    let (workload, _) = workload(plan(3_000));
+    let fake = Fake::new(1, &[(3, Fault::NoStream)]);
+    let settings = Settings { concurrency: 1, ..settings() };
+    let (sent, acks) = sent_to(fake.start().await, &workload, settings, never()).await.unwrap();
+    assert_eq!(sent.ending, Ending::Refused);
+    assert!(sent.refusal.unwrap().starts_with("ResourceNotFoundException"));
+    assert_eq!((acks.len(), fake.stream().records.len()), (sent.counts.acknowledged as usize, acks.len()));
+    assert_eq!(sent.undecided.len() as u64, sent.records - sent.counts.acknowledged);
+    assert!(!acks.is_empty() && !sent.undecided.is_empty());
 }
 
 #[tokio::test]

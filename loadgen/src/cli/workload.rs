@@ -10,7 +10,7 @@ use crate::plan::Plan;
 use crate::workload::Workload;
 
 /// The catalog of contracts, with the secrets of the environment.
-pub fn catalog(texts: &[Text]) -> miette::Result<(Catalog, Vec<Contract>)> {
+fn catalog(texts: &[Text]) -> miette::Result<(Catalog, Vec<Contract>)> {
     let told = |problems: Vec<String>| miette!(help = "correct the contracts", "{}", problems.join("\n"));
     let catalog = contracts::compile(texts, &secrets()?).map_err(told)?;
     Ok((catalog, contracts::parse(texts).map_err(told)?))
@@ -25,7 +25,7 @@ fn secrets() -> miette::Result<Secrets> {
 }
 
 /// The workload of a plan on some contracts.
-pub fn workload(plan: Plan, texts: &[Text]) -> miette::Result<(Workload, Catalog)> {
+pub fn of(plan: Plan, texts: &[Text]) -> miette::Result<(Workload, Catalog)> {
     let (catalog, contracts) = catalog(texts)?;
     let workload = Workload::new(plan, contracts, &catalog).into_diagnostic()?;
     Ok((workload, catalog))
