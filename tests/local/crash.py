@@ -52,13 +52,11 @@ def one_round(programs, folder, number, draw):
         time.sleep(draw.uniform(0.0, 0.5))
         pipeline.kill()
         pipeline.start()
-        proof = programs.call(
-            programs.loadgen, "verify", "--data", folder / "data", "--run", folder / "run", answers=(0, 1)
-        )
+        proven, proof = programs.ask(programs.loadgen, "verify", "--data", folder / "data", "--run", folder / "run")
         pipeline.stop()
-    audit = programs.call(programs.iguazu, "verify", "--data", folder / "data", answers=(0, 1))
+    sound, audit = programs.ask(programs.iguazu, "verify", "--data", folder / "data")
     found = results(proof, "loadgen")
-    holds = found["loss"] == found["duplicates"] == "0" and found["sums_equal"] == "true"
+    holds = proven and sound and found["loss"] == found["duplicates"] == "0" and found["sums_equal"] == "true"
     (folder / "proof.txt").write_text(proof + audit)
     return holds, kills + 1, found
 

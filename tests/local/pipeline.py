@@ -4,7 +4,6 @@ Only Python's own library is needed.
 """
 
 import json
-import os
 import pathlib
 import signal
 import socket
@@ -37,16 +36,20 @@ class Programs:
             if not program.exists():
                 raise Failed(f"{program} is not there: build it by `make programs`")
 
-    def call(self, program, *arguments, answers=(0,), show=False, environment=None):
-        """Runs a program to its end; returns what it printed. Another exit code than those in `answers` is a failure."""
+    def ask(self, program, *arguments):
+        """Runs a program that says yes (0) or no (1); returns which, and what it printed. Anything else is a failure."""
         command = [str(program), *map(str, arguments)]
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=None if show else subprocess.PIPE, text=True,
-            env={**os.environ, **(environment or {})},
-        )
-        if done.returncode not in answers:
-            raise Failed(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout}{done.stderr or ''}")
-        return done.stdout
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode not in (0, 1):
+            raise Failed(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done.returncode == 0, done.stdout
+
+    def call(self, program, *arguments):
+        """Runs a program to its end; returns what it printed. It has to succeed."""
+        yes, printed = self.ask(program, *arguments)
+        if not yes:
+            raise Failed(f"{program} {' '.join(map(str, arguments))}\nsaid no:\n{printed}")
+        return printed
 
 
 class Pipeline:

@@ -9,6 +9,7 @@
 
 mod defects;
 mod disk;
+mod forge;
 mod model;
 mod right;
 mod tracing;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -172,7 +173,11 @@ pub fn run(common: &Common, args: Args) -> Answer {
     announce(common, &running);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %running.address, "started");
     wait_for_signal()?;
-    eprintln!("stopping: what is under way is finished first (Ctrl-C again ends at once, which loses nothing either)");
+    if std::io::stderr().is_terminal() {
+        eprintln!(
+            "stopping: what is under way is finished first (Ctrl-C again ends at once, which loses nothing either)"
+        );
+    }
     running.stop();
     Ok(ExitCode::SUCCESS)
 }
