@@ -45,7 +45,7 @@ pub fn run(common: &Common, args: Args) -> Answer {
         if args.times.is_some_and(|times| looks >= times) {
             return Ok(ExitCode::SUCCESS);
         }
-        std::thread::sleep(args.every);
+        status::wait(SystemHost.sleep(args.every))?;
     }
 }
 

@@ -20,6 +20,8 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use iguazu_lake::adapters::system::SystemHost;
+use iguazu_lake::ids::AttemptId;
 
 use self::operations::Endpoint;
 use self::wire::{Codec, ErrorBody, Refusal};
@@ -58,7 +60,7 @@ async fn handle(State(endpoint): State<Arc<Endpoint>>, headers: HeaderMap, body:
             (status, codec.write(&body).unwrap_or_default())
         }
     };
-    let id = uuid::Uuid::new_v4().to_string();
+    let id = AttemptId::fresh(&SystemHost).to_string();
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(codec.content_type()));

@@ -67,8 +67,8 @@ impl<F: Function> Mapping<F> {
             }
             tokio::select! {
                 _ = stopping.changed() => {}
-                _ = news.changed() => tokio::time::sleep(LOOK).await,
-                () = tokio::time::sleep(LOOK * 4) => {}
+                _ = news.changed() => SystemHost.sleep(LOOK).await,
+                () = SystemHost.sleep(LOOK * 4) => {}
             }
             while let Some(ended) = tasks.try_join_next() {
                 if let Err(error) = ended {
@@ -133,7 +133,7 @@ impl<F: Function> Mapping<F> {
                 tokio::select! {
                     _ = stop.changed() => {}
                     _ = news.changed() => {}
-                    () = tokio::time::sleep(LOOK * 4) => {}
+                    () = SystemHost.sleep(LOOK * 4) => {}
                 }
                 continue;
             }
@@ -265,6 +265,6 @@ fn read_to_the_end(known: &Known, reader: &Reader, stream: &StreamName, shard: u
 async fn pause(time: Duration, stop: &mut Stop) {
     tokio::select! {
         _ = stop.changed() => {}
-        () = tokio::time::sleep(time) => {}
+        () = SystemHost.sleep(time) => {}
     }
 }

@@ -1,7 +1,7 @@
 //! Compaction, publication and the sweep on a schedule.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use iguazu_compact::{CompactError, Compactor, ParquetTables, Ran};
 use iguazu_lake::adapters::embedded::{DiskObjects, SqliteLedger};
@@ -76,18 +76,18 @@ impl Compaction {
     }
 
     pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
-        let mut swept = Instant::now();
+        let mut swept = SystemHost.now();
         while !*stop.borrow() {
-            let begun = Instant::now();
+            let begun = SystemHost.now();
             self.compact(&stop).await;
-            if swept.elapsed() >= self.schedule.sweep_every && !*stop.borrow() {
+            if SystemHost.now().since(swept) >= self.schedule.sweep_every && !*stop.borrow() {
                 self.sweep().await;
-                swept = Instant::now();
+                swept = SystemHost.now();
             }
-            let rest = self.schedule.compact_every.saturating_sub(begun.elapsed());
+            let rest = self.schedule.compact_every.saturating_sub(SystemHost.now().since(begun));
             tokio::select! {
                 _ = stop.changed() => {}
-                () = tokio::time::sleep(rest.max(Duration::from_millis(10))) => {}
+                () = SystemHost.sleep(rest.max(Duration::from_millis(10))) => {}
             }
         }
     }

@@ -233,7 +233,7 @@ async fn serve(listener: TcpListener, endpoint: Endpoint, mut stop: watch::Recei
     // Connections that are kept alive would keep the process alive too.
     let grace = async {
         let _ = stop.wait_for(|stop| *stop).await;
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        SystemHost.sleep(Duration::from_secs(2)).await;
     };
     tokio::select! {
         served = serving => {

@@ -7,6 +7,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
+use iguazu_lake::adapters::system::SystemHost;
+use iguazu_lake::host::Host;
 use iguazu_lake::ids::{StreamName, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use tokio::sync::{oneshot, watch};
@@ -228,7 +230,7 @@ impl Writer {
                 Err(mpsc::TrySendError::Disconnected(_)) => return Err(StreamError::Stopped),
                 Err(mpsc::TrySendError::Full(back)) => command = back,
             }
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            SystemHost.sleep(Duration::from_millis(2)).await;
         }
         answer.await.map_err(|_| StreamError::Stopped)?
     }
