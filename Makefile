@@ -164,9 +164,11 @@ venv: .venv/installed ## Installs the S3 stand-in of the conformance tests into 
 .PHONY: duckdb
 duckdb: .venv-duckdb/installed ## Installs the command line of DuckDB, which `iguazu query` runs, into .venv-duckdb
 
+# The package starts the program from a script in Python, which an interrupt of a query would end: so it is started itself.
 .venv-duckdb/installed: tests/requirements-duckdb.txt
 	$(PYTHON) -m venv .venv-duckdb
 	.venv-duckdb/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements-duckdb.txt
+	cd .venv-duckdb/bin && ln -sf ../lib/python*/site-packages/duckdb_cli/duckdb duckdb
 	touch $@
 
 .PHONY: clean

@@ -8,6 +8,7 @@ mod store;
 
 #[cfg(test)]
 pub use store::files;
+pub use store::left_out;
 
 use super::condition::{Field, text, time};
 use super::{Answer, Common};

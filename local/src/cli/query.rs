@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::contract::{Location, statements};
 use super::present::{counted, say, say_json};
+use super::quarantine::left_out;
 use super::{Answer, Common, FAILED, lake};
 use duckdb::{Format, Places, Session};
 use views::{Files, RollupFiles, TableFiles, views};
@@ -131,6 +132,9 @@ async fn files<O: Objects, L: Ledger>(
     }
     // Deliveries are looked at last, so that what a table holds is among them.
     let delivered = deliveries(ledger).await.into_diagnostic()?;
+    if let Some(notice) = left_out(&delivered) {
+        eprintln!("{notice}");
+    }
     let at = |key: &ObjectKey| root.join(key.as_str());
     let raw = |of: &Area| named(&delivered, of).map(at).collect();
     let table = |(contract, view): (Arc<Contract>, View)| {

@@ -11,8 +11,7 @@
 //! - What a replay refused again is in quarantine under the replay's stream. It stands for its original, which is what is
 //!   sent, so that replays of replays do not multiply.
 //!
-//! Rejected: a mark in the ledger for each document that was replayed. It could be written and the document not, or the
-//! other way round; here, the commit of the document is the mark.
+//! Why so is in docs/adr/0018-a-replay-is-a-stream.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
