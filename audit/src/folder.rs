@@ -4,6 +4,7 @@
 //! <data>/lock             held by the process that runs the pipeline
 //!        address          where its Kinesis endpoint listens, while it runs
 //!        contracts/       the contracts in force, as the last start found them; none: the built-in one
+//!        table            the table of the built-in contract, where there are no others
 //!        lake/            the objects, as a bucket would hold them
 //!        ledger.sqlite    the ledger
 //!        stream.sqlite    the records of the endpoint, and how far the mapping has come
@@ -45,6 +46,12 @@ impl Folder {
     #[must_use]
     pub fn contracts(&self) -> PathBuf {
         self.0.join("contracts")
+    }
+
+    /// The name of the built-in contract's table.
+    #[must_use]
+    pub fn table(&self) -> PathBuf {
+        self.0.join("table")
     }
 
     /// The root of the object store.

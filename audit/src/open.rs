@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use iguazu_lake::adapters::embedded::{DiskObjects, SqliteLedger};
+use iguazu_lake::ids::TableName;
 use iguazu_lake::ports::PortError;
 use iguazu_setup::contracts;
 use iguazu_setup::variables::{Reader, SECRET_PREFIX};
@@ -110,12 +111,24 @@ pub fn contracts_in(folder: &Folder) -> Result<Vec<Arc<Contract>>, OpenError> {
     let path = folder.contracts();
     let wrong = |problems: Vec<String>| OpenError::Contracts { path: path.clone(), problems };
     if !holds_contracts(&path) {
-        let table =
-            BUILT_IN_TABLE.parse().map_err(|error: iguazu_lake::ids::IdError| wrong(vec![error.to_string()]))?;
-        return Ok(vec![Arc::new(Contract::built_in(table))]);
+        return Ok(vec![Arc::new(Contract::built_in(built_in_table(folder)?))]);
     }
     let texts = contracts::read_folder(&path.to_string_lossy()).map_err(|problem| wrong(vec![problem]))?;
     Ok(contracts::parse(&texts).map_err(wrong)?.into_iter().map(Arc::new).collect())
+}
+
+/// The table of the built-in contract: as the first start without contracts named it.
+///
+/// # Errors
+/// Where the file that says so is damaged.
+pub fn built_in_table(folder: &Folder) -> Result<TableName, OpenError> {
+    let path = folder.table();
+    let text = if path.exists() { std::fs::read_to_string(&path) } else { Ok(BUILT_IN_TABLE.to_owned()) };
+    let table = text.map_err(|error| error.to_string()).and_then(|text| {
+        let parsed = text.trim().parse();
+        parsed.map_err(|error: iguazu_lake::ids::IdError| error.to_string())
+    });
+    table.map_err(|problem| OpenError::Contracts { path, problems: vec![problem] })
 }
 
 fn holds_contracts(path: &Path) -> bool {

@@ -8,7 +8,7 @@ use iguazu_ingest::invocation::Invocation;
 use iguazu_lake::adapters::embedded::{DiskObjects, SqliteLedger};
 use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::host::Host;
-use iguazu_lake::ids::{StreamName, TableName};
+use iguazu_lake::ids::StreamName;
 use iguazu_lake::ports::{Fault, PortError};
 use iguazu_setup::chain_of;
 use iguazu_setup::environment::Environment;
@@ -16,7 +16,7 @@ use iguazu_setup::variables::Reader as Variables;
 use miette::{IntoDiagnostic, WrapErr, miette};
 use serde::Serialize;
 
-use super::present::table;
+use super::present::{say, say_json, table};
 use super::{Answer, Common, NO};
 use crate::mapping::failures;
 use crate::pipeline::{Contracts, ingest};
@@ -63,11 +63,11 @@ pub fn run(common: &Common, args: Args) -> Answer {
     if args.list || files.is_empty() {
         let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
         if common.json {
-            println!("{}", serde_json::to_string(&names).into_diagnostic()?);
+            say_json(&names)?;
         } else if names.is_empty() {
-            println!("The mapping has given up nothing.");
+            say("The mapping has given up nothing.\n")?;
         } else {
-            println!("{}", names.join("\n"));
+            say(&(names.join("\n") + "\n"))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -86,8 +86,7 @@ async fn redrive(common: &Common, files: &[std::path::PathBuf]) -> miette::Resul
     if !variables.problems.is_empty() {
         return Err(miette!("{}", variables.problems.join("\n")));
     }
-    let table: TableName = "events".parse().into_diagnostic()?;
-    let contracts = Contracts::in_force(folder, None, &table, &secrets).into_diagnostic()?;
+    let contracts = Contracts::in_force(folder, None, None, &secrets).into_diagnostic()?;
     let objects = DiskObjects::open(folder.lake()).into_diagnostic()?;
     let ledger = SqliteLedger::open(folder.ledger()).into_diagnostic()?;
     let (streams, _) = Reader::open(&folder.stream()).and_then(|reader| reader.streams()).into_diagnostic()?;
@@ -130,7 +129,7 @@ async fn redrive(common: &Common, files: &[std::path::PathBuf]) -> miette::Resul
 
 fn show(common: &Common, all: &[Redriven]) -> miette::Result<()> {
     if common.json {
-        println!("{}", serde_json::to_string_pretty(all).into_diagnostic()?);
+        say_json(&all)?;
         return Ok(());
     }
     let mut table = table(["file", "committed", "accepted", "quarantined", "held already", "problem"]);
@@ -144,6 +143,6 @@ fn show(common: &Common, all: &[Redriven]) -> miette::Result<()> {
             one.problem.clone().unwrap_or_default(),
         ]);
     }
-    println!("{table}");
+    say(&format!("{table}\n"))?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use iguazu_lake::ids::Timestamp;
 use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
 
-use super::present::table;
+use super::present::{say, table};
 use super::{Answer, Common, NO};
 
 #[derive(clap::Args)]
@@ -39,7 +39,7 @@ pub fn run(common: &Common, _args: Args) -> Answer {
     let status = read(common)?;
     let answer = if status.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
     let progress = super::progress::read(&common.folder)?;
-    print!("{}", shown_with(&status, progress.as_deref(), common.json)?);
+    say(&shown_with(&status, progress.as_deref(), common.json)?)?;
     Ok(answer)
 }
 

@@ -11,7 +11,7 @@ use iguazu_lake::ids::EventId;
 use miette::{IntoDiagnostic, WrapErr};
 use serde_json::Value;
 
-use super::{Answer, Common, NO};
+use super::{Answer, Common, NO, present};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -25,9 +25,9 @@ pub fn run(common: &Common, args: Args) -> Answer {
     let work = trace(&objects, &ledger, &contracts, args.id);
     let trace = super::status::wait(work)?.into_diagnostic().wrap_err("the event could not be traced")?;
     if common.json {
-        println!("{}", serde_json::to_string_pretty(&trace).into_diagnostic()?);
+        present::say_json(&trace)?;
     } else {
-        print!("{}", shown(&trace));
+        present::say(&shown(&trace))?;
     }
     let well = !trace.tables.is_empty() && trace.findings.is_empty();
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(NO) })

@@ -55,9 +55,9 @@ pub struct Args {
     /// takes any JSON object with an id, a type and a time.
     #[arg(long, value_name = "FOLDER")]
     contracts: Option<PathBuf>,
-    /// The name of that one table.
-    #[arg(long, default_value = "events", value_name = "NAME")]
-    table: TableName,
+    /// The name of that one table, if it is not to be events.
+    #[arg(long, value_name = "NAME", conflicts_with = "contracts")]
+    table: Option<TableName>,
     /// Records of a batch, at most.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batch_records: u32,
@@ -274,6 +274,9 @@ fn explained(error: PipelineError) -> Report {
         PipelineError::Contracts(ContractsError::MayNotFollow { .. }) => {
             "give the contract the next version and change it in ways that old rows allow, give the new shape another \
              table, or choose another data folder; `iguazu contract diff` tells the changes"
+        }
+        PipelineError::Contracts(ContractsError::OtherTable { .. }) => {
+            "leave --table out, or choose another data folder by --data"
         }
         PipelineError::Contracts(_) => "`iguazu contract check` shows each problem in its place",
         PipelineError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {

@@ -39,9 +39,9 @@ pub fn run(common: &Common, args: Args) -> Answer {
     let verified = super::status::wait(work)?.into_diagnostic().wrap_err("the lake could not be verified")?;
     bar.finish_and_clear();
     if common.json {
-        println!("{}", serde_json::to_string_pretty(&verified).into_diagnostic()?);
+        present::say_json(&verified)?;
     } else {
-        print!("{}", shown(&verified));
+        present::say(&shown(&verified))?;
     }
     Ok(if verified.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }

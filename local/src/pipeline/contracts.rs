@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use iguazu_audit::Folder;
+use iguazu_audit::open::{OpenError, built_in_table};
 use iguazu_lake::ids::TableName;
 use iguazu_setup::contracts::{self, Text};
 use iguazu_transform::contract::compare::{Change, compare};
@@ -41,6 +42,14 @@ pub enum ContractsError {
         /// What is not allowed.
         changes: Vec<String>,
     },
+    /// The lake's one table has another name.
+    #[error("the table of this data folder is {kept}, not {given}")]
+    OtherTable {
+        /// The name that it has.
+        kept: TableName,
+        /// The name that was given.
+        given: TableName,
+    },
     /// They cannot be kept.
     #[error("the contracts cannot be kept in {folder}")]
     Unkept {
@@ -60,26 +69,46 @@ impl Contracts {
     pub fn in_force(
         folder: &Folder,
         given: Option<&Path>,
-        table: &TableName,
+        table: Option<&TableName>,
         secrets: &Secrets,
     ) -> Result<Self, ContractsError> {
         let kept = folder.contracts();
         let before = if kept.exists() { read(&kept)? } else { Vec::new() };
         let texts = given.map_or_else(|| Ok(before.clone()), read)?;
         if texts.is_empty() {
-            let catalog = Arc::new(Catalog::built_in(table.clone(), Limits::default()));
-            return Ok(Self { contracts: vec![Arc::new(Contract::built_in(table.clone()))], catalog });
+            return Self::built_in(folder, table);
         }
         let catalog = Arc::new(contracts::compile(&texts, secrets).map_err(ContractsError::Wrong)?);
         let new = contracts::parse(&texts).map_err(ContractsError::Wrong)?;
         if given.is_some() {
-            for old in contracts::parse(&before).map_err(ContractsError::Wrong)? {
-                follow(&old, &new, &kept)?;
+            let mut old = contracts::parse(&before).map_err(ContractsError::Wrong)?;
+            if folder.table().exists() && before.is_empty() {
+                old.push(Contract::built_in(built_in_table(folder).map_err(damaged)?));
             }
+            old.iter().try_for_each(|old| follow(old, &new, &kept))?;
             keep(&kept, &texts).map_err(|source| ContractsError::Unkept { folder: kept, source })?;
         }
         Ok(Self { contracts: new.into_iter().map(Arc::new).collect(), catalog })
     }
+
+    /// The built-in contract, of the table that the first start named.
+    fn built_in(folder: &Folder, given: Option<&TableName>) -> Result<Self, ContractsError> {
+        let (path, kept) = (folder.table(), built_in_table(folder).map_err(damaged)?);
+        let table = match given {
+            Some(given) if path.exists() && *given != kept => {
+                return Err(ContractsError::OtherTable { kept, given: given.clone() });
+            }
+            Some(given) => given.clone(),
+            None => kept,
+        };
+        fs::write(&path, format!("{table}\n")).map_err(|source| ContractsError::Unkept { folder: path, source })?;
+        let catalog = Arc::new(Catalog::built_in(table.clone(), Limits::default()));
+        Ok(Self { contracts: vec![Arc::new(Contract::built_in(table))], catalog })
+    }
+}
+
+fn damaged(error: OpenError) -> ContractsError {
+    ContractsError::Wrong(vec![iguazu_setup::chain_of(&error)])
 }
 
 fn read(folder: &Path) -> Result<Vec<Text>, ContractsError> {
@@ -131,8 +160,7 @@ mod tests {
     const ORDERS: &str = "table = \"orders\"\nversion = 1\ntypes = [\"order.*\"]\n";
 
     fn in_force(folder: &Folder, given: Option<&Path>) -> Result<Vec<String>, String> {
-        let table = "events".parse().unwrap();
-        Contracts::in_force(folder, given, &table, &Secrets::default())
+        Contracts::in_force(folder, given, None, &Secrets::default())
             .map(|found| found.contracts.iter().map(|one| format!("{} v{}", one.table, one.version)).collect())
             .map_err(|error| error.to_string())
     }
@@ -146,7 +174,6 @@ mod tests {
         fs::create_dir_all(&given).unwrap();
         let orders = given.join("orders.toml");
 
-        assert_eq!(in_force(&folder, None).unwrap(), ["events v0"]);
         fs::write(&orders, ORDERS).unwrap();
         assert_eq!(in_force(&folder, Some(&given)).unwrap(), ["orders v1"]);
         assert_eq!(in_force(&folder, None).unwrap(), ["orders v1"], "a start without any goes on with them");
@@ -163,6 +190,17 @@ mod tests {
         fs::write(given.join("others.toml"), ORDERS.replace("orders", "others")).unwrap();
         let gone = in_force(&folder, Some(&given)).unwrap_err();
         assert!(gone.contains("there is none any more"), "{gone}");
+        let table = "shop".parse().unwrap();
+        let own = Folder::at(root.path().join("own"));
+        fs::create_dir_all(own.path()).unwrap();
+        let named = |name: Option<&TableName>| Contracts::in_force(&own, None, name, &Secrets::default());
+        assert_eq!(named(Some(&table)).unwrap().contracts[0].table, table);
+        assert_eq!(named(None).unwrap().contracts[0].table, table, "the name is kept");
+        let refused = named(Some(&"events".parse().unwrap())).err().unwrap().to_string();
+        assert_eq!(refused, "the table of this data folder is shop, not events");
+        let gone = in_force(&own, Some(&given)).unwrap_err();
+        assert!(gone.starts_with("the contract of shop may not follow"), "{gone}");
+
         fs::write(given.join("others.toml"), "table = ").unwrap();
         assert!(in_force(&folder, Some(&given)).unwrap_err().starts_with("the contracts cannot be used:\n"));
         assert_eq!(in_force(&folder, None).unwrap(), ["orders v2"]);

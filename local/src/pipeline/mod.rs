@@ -57,8 +57,8 @@ pub struct Settings {
     pub shard_limits: bool,
     /// The folder of contracts, or none: those of the last start, or else the built-in one.
     pub contracts: Option<std::path::PathBuf>,
-    /// The table of the built-in contract.
-    pub table: TableName,
+    /// The table of the built-in contract; without it, that of the last start, or `events`.
+    pub table: Option<TableName>,
     /// The secrets that contracts name.
     pub secrets: Secrets,
     /// The mapping.
@@ -141,7 +141,8 @@ fn machine(doing: &'static str) -> impl Fn(io::Error) -> PipelineError {
 pub fn start(settings: &Settings) -> Result<Running, PipelineError> {
     let folder = &settings.folder;
     let held = Held::take(folder)?;
-    let contracts = Contracts::in_force(folder, settings.contracts.as_deref(), &settings.table, &settings.secrets)?;
+    let contracts =
+        Contracts::in_force(folder, settings.contracts.as_deref(), settings.table.as_ref(), &settings.secrets)?;
     let at = |path: std::path::PathBuf| move |source| PipelineError::Lake { path, source };
     let objects = DiskObjects::open(folder.lake()).map_err(at(folder.lake()))?;
     let ledger = SqliteLedger::open(folder.ledger()).map_err(at(folder.ledger()))?;

@@ -95,6 +95,9 @@ pub(super) fn sqlite(doing: &'static str) -> impl Fn(rusqlite::Error) -> StreamE
     move |source| StreamError::Sqlite { doing, source }
 }
 
+/// The key of each shard in the store.
+pub type Keys = BTreeMap<(StreamName, u32), i64>;
+
 /// A record as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
@@ -222,7 +225,7 @@ impl Reader {
     ///
     /// # Errors
     /// Where the file cannot be read.
-    pub fn streams(&self) -> Result<(Streams, BTreeMap<(StreamName, u32), i64>), StreamError> {
+    pub fn streams(&self) -> Result<(Streams, Keys), StreamError> {
         streams(&self.connection)
     }
 
@@ -326,7 +329,7 @@ pub(super) fn newest(connection: &Connection) -> Result<u64, StreamError> {
     Ok(unsigned(newest))
 }
 
-pub(super) fn streams(connection: &Connection) -> Result<(Streams, BTreeMap<(StreamName, u32), i64>), StreamError> {
+pub(super) fn streams(connection: &Connection) -> Result<(Streams, Keys), StreamError> {
     let failed = sqlite("reading the streams");
     let (mut streams, mut keys) = (Streams::new(), BTreeMap::new());
     let mut statement =

@@ -1,6 +1,5 @@
 //! The thread that writes, and the handle that commands go through.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
@@ -14,7 +13,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use tokio::sync::{oneshot, watch};
 
 use super::limits::Limits;
-use super::store::{self, Checkpoint, StreamError, signed, sqlite};
+use super::store::{self, Checkpoint, Keys, StreamError, signed, sqlite};
 use super::topology::{Shard, Stream, Streams};
 
 /// Commands that share a transaction, at most.
@@ -99,7 +98,7 @@ pub struct Known {
     /// The streams.
     pub streams: Streams,
     /// The key of each shard.
-    pub keys: BTreeMap<(StreamName, u32), i64>,
+    pub keys: Keys,
 }
 
 /// The handle of the writing thread. It stops when the last handle is gone.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use iguazu_ingest::invocation::Invocation;
+use iguazu_lake::adapters::system::SystemHost;
+use iguazu_lake::host::Host;
 use iguazu_lake::ids::Timestamp;
 use iguazu_local::mapping::poll::Mapping;
 use iguazu_local::mapping::{Function, Settings, failures};
@@ -15,16 +17,20 @@ use iguazu_transform::Payload;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::stream::{NOW, entry, store};
 
 /// A batch as a function sees it: the shard, and the sequence number and text of each record.
 type Batch = (String, Vec<(String, String)>);
 
+/// What a function answers to a batch.
+type Script = dyn Fn(&Batch) -> Result<String, String> + Send + Sync;
+
 /// A function that answers by what it is told to, and remembers all it was handed.
 #[derive(Clone)]
 struct Scripted {
-    answer: Arc<dyn Fn(&Batch) -> Result<String, String> + Send + Sync>,
+    answer: Arc<Script>,
     seen: Arc<Mutex<Vec<Batch>>>,
 }
 
@@ -78,7 +84,8 @@ async fn drain(folder: &TempDir, writer: &Writer, function: &Scripted, settings:
         failures: folder.path().join("failures"),
     };
     let (stop, stopping) = watch::channel(false);
-    let running = tokio::spawn(mapping.run(stopping));
+    let mut running = JoinSet::new();
+    running.spawn(mapping.run(stopping));
     let reader = Reader::open(&path).unwrap();
     // A bound that only a defect reaches.
     for _ in 0..6_000 {
@@ -87,10 +94,10 @@ async fn drain(folder: &TempDir, writer: &Writer, function: &Scripted, settings:
             |shard: &iguazu_local::stream::Progress| shard.behind_records == 0 && (shard.open || shard.checkpoint > 0);
         if progress.iter().all(read) {
             stop.send(true).unwrap();
-            running.await.unwrap();
+            running.join_all().await;
             return;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        SystemHost.sleep(Duration::from_millis(10)).await;
     }
     panic!("the mapping does not come to an end: {:?}", reader.progress().unwrap());
 }

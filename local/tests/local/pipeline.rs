@@ -18,7 +18,7 @@ fn settings(folder: &Folder) -> Settings {
         retention_hours: 24,
         shard_limits: false,
         contracts: None,
-        table: "events".parse().unwrap(),
+        table: None,
         secrets: iguazu_transform::Secrets::default(),
         mapping: mapping::Settings::default(),
         schedule: Schedule {
