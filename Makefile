@@ -48,7 +48,7 @@ check: ## Checks format and lints, without running anything
 	$(CARGO) clippy --locked --workspace --all-targets --all-features --quiet -- -D warnings
 
 .PHONY: test
-test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-crash test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
+test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-errors test-crash test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
 	@echo "make test: everything passed"
 
 .PHONY: test-crates
@@ -85,6 +85,10 @@ test-programs:
 .PHONY: test-producers
 test-producers: .venv-producers/installed .venv-duckdb/installed test-programs ## Puts records by boto3, the AWS command line and as KPL aggregates, and queries them
 	.venv-producers/bin/python tests/local/producers.py $(PROGRAMS) target/producers $(DUCKDB)
+
+.PHONY: test-errors
+test-errors: test-programs ## Starts the pipeline on this machine with all that can be wrong, a full disk included
+	$(PYTHON) tests/local/errors.py $(PROGRAMS) target/errors
 
 .PHONY: test-crash
 test-crash: test-programs ## Kills the pipeline on this machine in three rounds at random moments under load, and proves each result

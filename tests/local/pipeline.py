@@ -68,7 +68,10 @@ class Pipeline:
 
     def start(self):
         command = [self.programs.iguazu, "up", "--json", "--data", self.data, "--port", self.port, *self.options]
-        self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+        # What Python ignores stays ignored: a file that may not grow is then an error of the write, and no signal.
+        self.process = subprocess.Popen(
+            [str(part) for part in command], stdout=subprocess.PIPE, text=True, restore_signals=False
+        )
         line = self.process.stdout.readline()
         if not line:
             raise Failed(f"`iguazu up` did not start: exit code {self.process.wait()}")
