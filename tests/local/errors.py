@@ -20,7 +20,7 @@ def refused(programs, expected, *arguments):
     command = [str(programs.iguazu), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     # An error is broken into lines where the terminal ends.
-    said = " ".join(done.stderr.replace("│", " ").split())
+    said = " ".join(done.stderr.replace("│", " ").replace("|", " ").split())
     missing = [text for text in expected if text not in said]
     if done.returncode != 2 or missing:
         raise Failed(f"{' '.join(command)}\nended with {done.returncode} and did not say {missing}:\n{done.stderr}")
@@ -50,7 +50,7 @@ def bad_contracts(programs, folder):
     told += refused(programs, ["holds no contract"], "up", "--data", data, "--contracts", contracts)
     (contracts / "orders.toml").write_text('table = "orders"\nversion = 1\ntypes = 7\n')
     told += refused(
-        programs, ["orders.toml", "line 3", "iguazu contract check"], "up", "--data", data, "--contracts", contracts
+        programs, ["orders.toml:3:9", "iguazu contract check"], "up", "--data", data, "--contracts", contracts
     )
     return told
 

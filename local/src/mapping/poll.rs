@@ -174,12 +174,9 @@ impl<F: Function> Mapping<F> {
         // Records may have come between the look at the page and the closing; so it is looked at once more first.
         let seen = std::mem::replace(&mut task.closed, closed);
         let (Some(closed), true) = (closed, seen.is_some()) else { return false };
-        if cursor.position >= closed {
-            return true;
-        }
+        // The children wait for the checkpoint, so the end is reached when it is kept, and not before.
         cursor.pass(closed);
-        self.save(task, cursor).await;
-        false
+        self.save(task, cursor).await
     }
 
     /// Takes a batch through the function.
@@ -201,7 +198,9 @@ impl<F: Function> Mapping<F> {
         }
         let outcome = self.invoke(task, &page).await;
         match cursor.note(&items, outcome, &self.settings) {
-            Next::GoOn => self.save(task, cursor).await,
+            Next::GoOn => {
+                self.save(task, cursor).await;
+            }
             Next::Wait(wait) => {
                 self.save(task, cursor).await;
                 pause(wait, stop).await;
@@ -242,11 +241,14 @@ impl<F: Function> Mapping<F> {
         }
     }
 
-    async fn save(&self, task: &ShardTask, cursor: &Cursor) {
-        if let Err(error) = self.writer.checkpoint(task.key, cursor.checkpoint()).await {
-            // What it would have spared is done again after a restart, and changes nothing.
+    /// Keeps how far it has come; returns whether that is kept. If not, what it would have spared is done again after
+    /// a restart, and changes nothing.
+    async fn save(&self, task: &ShardTask, cursor: &Cursor) -> bool {
+        let kept = self.writer.checkpoint(task.key, cursor.checkpoint()).await;
+        if let Err(error) = &kept {
             tracing::error!(%error, shard = task.source.shard, "the checkpoint cannot be moved");
         }
+        kept.is_ok()
     }
 }
 
