@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use iguazu_lake::ids::Timestamp;
@@ -213,10 +213,29 @@ impl RunFolder {
     /// # Errors
     /// Where it cannot be written.
     pub fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), RunFileError> {
-        let path = self.file(name);
-        let file = File::create(&path).map_err(|source| RunFileError::Io { path: path.clone(), source })?;
-        serde_json::to_writer_pretty(BufWriter::new(file), value)
-            .map_err(|error| RunFileError::Io { path, source: error.into() })
+        self.replace(name, |out| Ok(serde_json::to_writer_pretty(out, value)?))
+    }
+
+    /// Writes a file aside and puts it in its place once all of it is on the disk, so that a disk that fills up is told,
+    /// and leaves what was there before.
+    fn replace(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+    ) -> Result<(), RunFileError> {
+        let (path, aside) = (self.file(name), self.file(&format!("{name}.new")));
+        let written = File::create(&aside).and_then(|file| {
+            let mut out = BufWriter::new(file);
+            write(&mut out)?;
+            out.flush()?;
+            out.get_ref().sync_all()?;
+            std::fs::rename(&aside, &path)
+        });
+        written.map_err(|source| {
+            // The first error is the one to tell, and what was written in part is of no use.
+            drop(std::fs::remove_file(&aside));
+            RunFileError::Io { path, source }
+        })
     }
 
     /// Reads something that was written as JSON; nothing where it was not.
@@ -251,8 +270,7 @@ impl RunFolder {
     /// # Errors
     /// Where it cannot be written.
     pub fn write_text(&self, name: &str, text: &str) -> Result<(), RunFileError> {
-        let path = self.file(name);
-        std::fs::write(&path, text).map_err(|source| RunFileError::Io { path, source })
+        self.replace(name, |out| out.write_all(text.as_bytes()))
     }
 
     /// Writes a run.
@@ -273,5 +291,41 @@ impl RunFolder {
         let run: Run = serde_json::from_reader(BufReader::new(file))
             .map_err(|source| RunFileError::Foreign { path: path.clone(), source })?;
         if run.version == VERSION { Ok(run) } else { Err(RunFileError::Version { path, found: run.version }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::at(folder.path());
+        run.write_json("verify.json", &vec![1, 2, 3]).unwrap();
+        run.write_json("verify.json", &7).unwrap();
+        assert_eq!(run.read_json::<u32>("verify.json").unwrap(), Some(7));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_told_and_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::at(folder.path());
+        run.write_json("run.json", &1).unwrap();
+        run.write_text("report.html", "before").unwrap();
+        for name in ["run.json", "report.html"] {
+            // Takes every byte into the buffer, and none beyond it.
+            std::os::unix::fs::symlink("/dev/full", run.file(&format!("{name}.new"))).unwrap();
+        }
+        let told = [run.write_json("run.json", &2), run.write_text("report.html", "after")];
+        for told in told {
+            let RunFileError::Io { source, .. } = told.unwrap_err() else { panic!("another error") };
+            assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
+        }
+        assert_eq!(run.read_json::<u32>("run.json").unwrap(), Some(1));
+        assert_eq!(std::fs::read_to_string(run.file("report.html")).unwrap(), "before");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

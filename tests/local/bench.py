@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import time
 
-from pipeline import Failed, Pipeline, Programs, Stopwatch, main, results
+from pipeline import PATIENCE_SECONDS, Failed, Pipeline, Programs, Stopwatch, main, results
 
 # What does what the service does on AWS, and what is ours there too.
 ENDPOINT = ("endpoint", "stream-writer")
@@ -60,12 +60,7 @@ def run():
         loaded = watch.seconds()
         load = resource.getrusage(resource.RUSAGE_CHILDREN)
         loading = load.ru_utime + load.ru_stime
-        while True:
-            # Threads are told apart by name, and this question is asked of the files: it takes nothing of theirs.
-            _, status = programs.ask(programs.iguazu, "status", "--data", folder / "data", "--json")
-            if drained(status, events):
-                break
-            time.sleep(0.2)
+        wait_until_drained(programs, folder / "data", events)
         drained_after = watch.seconds()
         taken = stages(pipeline.process.pid)
         proven, proof = programs.ask(programs.loadgen, "verify", "--data", folder / "data", "--run", folder / "run")
@@ -92,12 +87,26 @@ def run():
     return 0 if proven else 1
 
 
-def drained(status, events):
-    found = json.loads(status)
-    behind = sum(shard["behind_records"] for shard in found["mapping"] or [])
-    live = sum(table["live"] for table in found["tables"])
-    pending = sum(table["pending"] for table in found["tables"])
-    return behind == 0 and pending == 0 and live >= events
+def wait_until_drained(programs, data, events):
+    """However long it takes, as long as it goes on."""
+    seen, moved = None, Stopwatch()
+    while True:
+        # Threads are told apart by name, and this question is asked of the files: it takes nothing of theirs.
+        _, status = programs.ask(programs.iguazu, "status", "--data", data, "--json")
+        found = json.loads(status)
+        behind = sum(shard["behind_records"] for shard in found["mapping"] or [])
+        live = sum(table["live"] for table in found["tables"])
+        pending = sum(table["pending"] for table in found["tables"])
+        if behind == 0 and pending == 0 and live >= events:
+            return
+        if seen != (behind, live, pending):
+            seen, moved = (behind, live, pending), Stopwatch()
+        elif moved.seconds() > PATIENCE_SECONDS:
+            raise Failed(
+                f"nothing has moved for {PATIENCE_SECONDS} s: {behind:,} records behind, {pending:,} rows pending, "
+                f"{live:,} of {events:,} events in the tables: see {data / 'iguazu.log'}"
+            )
+        time.sleep(0.2)
 
 
 main(run)

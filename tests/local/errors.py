@@ -101,7 +101,7 @@ def full_disk(programs, folder):
     with pipeline:
         command = [
             programs.loadgen, "run", "--endpoint", pipeline.endpoint, "--out", folder / "run", "--events", 20_000,
-            "--rate", 4_000, "--malformed", "0.01",
+            "--rate", 4_000, "--malformed", "0.01", "--reshard", 1,
         ]
         with open(folder / "loadgen.log", "w") as log:
             loading = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log)

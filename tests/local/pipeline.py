@@ -66,12 +66,16 @@ class Pipeline:
     def endpoint(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self):
+    def begin(self):
+        """Begins to start, and does not wait until it has."""
         command = [self.programs.iguazu, "up", "--json", "--data", self.data, "--port", self.port, *self.options]
         # What Python ignores stays ignored: a file that may not grow is then an error of the write, and no signal.
         self.process = subprocess.Popen(
             [str(part) for part in command], stdout=subprocess.PIPE, text=True, restore_signals=False
         )
+
+    def start(self):
+        self.begin()
         line = self.process.stdout.readline()
         if not line:
             raise Failed(f"`iguazu up` did not start: exit code {self.process.wait()}")
@@ -80,8 +84,11 @@ class Pipeline:
     def kill(self):
         """As a crash does: nothing of it gets to finish anything."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        code = self.process.wait()
+        self.process.stdout.close()
         self.process = None
+        if code != -signal.SIGKILL:
+            raise Failed(f"`iguazu up` had ended by itself, with exit code {code}, before it was killed")
 
     def stop(self):
         if self.process is None:
@@ -101,7 +108,8 @@ class Pipeline:
         return self
 
     def __exit__(self, *_):
-        if self.process is not None:
+        # One that ended by itself is told by what failed of that.
+        if self.process is not None and self.process.poll() is None:
             self.kill()
 
 

@@ -1,5 +1,5 @@
-"""Puts records as other people's producers do, by boto3, by the AWS command line, plain and as KPL aggregates, and counts
-them by `iguazu query`.
+"""Puts records as other people's producers do, by boto3, by the AWS command line, plain and as KPL aggregates, counts
+their events by `iguazu query`, and reads the records back as other people's consumers do.
 
     producers.py <folder of the programs> <folder to work in> <duckdb program>
 """
@@ -28,25 +28,37 @@ def event(kind):
     return json.dumps({"id": str(uuid.uuid4()), "type": kind, "time": now.isoformat().replace("+00:00", "Z"), "n": 1})
 
 
-def by_boto3(client):
+class Puts:
+    """What was put: how many records, and one of them with the place that it was given."""
+
+    def __init__(self):
+        self.records = 0
+        self.known = None
+
+
+def by_boto3(client, puts):
     records = [{"PartitionKey": str(n), "Data": event("boto3").encode()} for n in range(300)]
     answer = client.put_records(StreamName="events", Records=records)
     if answer["FailedRecordCount"] != 0:
         raise Failed(f"boto3: {answer['FailedRecordCount']} records were not taken")
-    client.put_record(StreamName="events", PartitionKey="one", Data=event("boto3").encode())
-    return 301
+    data = event("boto3").encode()
+    placed = client.put_record(StreamName="events", PartitionKey="one", Data=data)
+    puts.known = (placed["ShardId"], placed["SequenceNumber"], "one", data)
+    puts.records += len(records) + 1
+    return len(records) + 1
 
 
-def by_kpl(client):
+def by_kpl(client, puts):
     aggregator = aws_kinesis_agg.aggregator.RecordAggregator()
     full = [aggregator.add_user_record(str(n), event("kpl")) for n in range(500)]
     for aggregate in [*filter(None, full), aggregator.clear_and_get()]:
         key, _, data = aggregate.get_contents()
         client.put_record(StreamName="events", PartitionKey=key, Data=data)
+        puts.records += 1
     return 500
 
 
-def by_command_line(endpoint):
+def by_command_line(endpoint, puts):
     command = [
         pathlib.Path(sys.executable).parent / "aws", "kinesis", "put-record", "--endpoint-url", endpoint,
         "--stream-name", "events", "--partition-key", "cli", "--data", event("cli"),
@@ -56,7 +68,26 @@ def by_command_line(endpoint):
     )
     if done.returncode != 0:
         raise Failed(f"the AWS command line ended with {done.returncode}: {done.stderr}")
+    puts.records += 1
     return 1
+
+
+def read_back(client):
+    """All records of the stream, by GetRecords from the beginning of each shard: shard, place, key and data of each."""
+    records = []
+    for shard in client.describe_stream(StreamName="events")["StreamDescription"]["Shards"]:
+        iterator = client.get_shard_iterator(
+            StreamName="events", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        # A closed shard has no iterator after its last record, an open one has always one.
+        while iterator is not None:
+            answer = client.get_records(ShardIterator=iterator)
+            if not answer["Records"]:
+                break
+            for record in answer["Records"]:
+                records.append((shard["ShardId"], record["SequenceNumber"], record["PartitionKey"], record["Data"]))
+            iterator = answer.get("NextShardIterator")
+    return records
 
 
 def run():
@@ -72,7 +103,11 @@ def run():
             "kinesis", endpoint_url=pipeline.endpoint, region_name="us-east-1",
             aws_access_key_id="any", aws_secret_access_key="any",
         )
-        sent = {"boto3": by_boto3(client), "kpl": by_kpl(client), "cli": by_command_line(pipeline.endpoint)}
+        puts = Puts()
+        sent = {
+            "boto3": by_boto3(client, puts), "kpl": by_kpl(client, puts),
+            "cli": by_command_line(pipeline.endpoint, puts),
+        }
         sql = "SELECT event_type, count(*) AS events FROM events GROUP BY event_type"
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -85,15 +120,13 @@ def run():
             if time.monotonic() > until:
                 raise Failed(f"sent {sent}, but the table has {counted}")
             time.sleep(0.2)
-        shards = client.describe_stream(StreamName="events")["StreamDescription"]["Shards"]
-        got = 0
-        for shard in shards:
-            start = client.get_shard_iterator(
-                StreamName="events", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-            )
-            got += len(client.get_records(ShardIterator=start["ShardIterator"])["Records"])
+        got = read_back(client)
         pipeline.stop()
-    print(f"RESULT producers boto3={sent['boto3']} kpl={sent['kpl']} cli={sent['cli']} records={got}")
+    if len(got) != puts.records or len({(shard, place) for shard, place, _, _ in got}) != puts.records:
+        raise Failed(f"{puts.records} records were put, and GetRecords gave {len(got)}")
+    if puts.known not in got:
+        raise Failed(f"GetRecords did not give the record {puts.known} as it was put")
+    print(f"RESULT producers boto3={sent['boto3']} kpl={sent['kpl']} cli={sent['cli']} records={len(got)}")
     return 0
 
 

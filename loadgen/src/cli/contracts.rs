@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use miette::{Context, IntoDiagnostic};
 
-use super::Answer;
+use super::{Answer, say};
 use crate::workload::shop;
 
 /// What can be said.
@@ -22,7 +22,7 @@ pub fn run(args: &Args) -> Answer {
     for (file, text) in shop::contracts() {
         let path = args.folder.join(file);
         std::fs::write(&path, text).into_diagnostic().wrap_err_with(unwritable)?;
-        println!("{}", path.display());
+        say(path.display())?;
     }
     Ok(ExitCode::SUCCESS)
 }

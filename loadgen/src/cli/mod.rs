@@ -1,16 +1,20 @@
 //! The command line.
 //!
 //! The exit code is 0 where all is well, 1 where the lake does not hold what it must or a run gave up, and 2 where a command
-//! could not be carried out. Answers go to standard output, progress and errors to standard error.
+//! could not be carried out. Answers go to standard output, progress and errors to standard error. Whoever reads standard
+//! output may close it when they have seen enough: that is no error, and changes no exit code.
 
 mod contracts;
 mod prove;
 mod run;
 mod workload;
 
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use miette::{Context, IntoDiagnostic};
 
 /// How a command ended, if it could be carried out.
 pub type Answer = miette::Result<ExitCode>;
@@ -66,19 +70,26 @@ pub fn main() -> ExitCode {
 }
 
 fn report(args: &ReportArgs) -> Answer {
-    use miette::IntoDiagnostic;
-
     let folder = crate::run_file::RunFolder::at(&args.run);
     let run = folder.read().into_diagnostic()?;
     let proof = folder.read_json("verify.json").into_diagnostic()?;
     crate::report::write(&folder, &run, proof.as_ref()).into_diagnostic()?;
-    println!("{}", folder.file("report.html").display());
+    say(folder.file("report.html").display())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a line of the answer, if somebody still reads it.
+fn say(line: impl Display) -> miette::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).into_diagnostic().wrap_err("standard output cannot be written")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A runtime for a command that awaits.
 fn runtime() -> miette::Result<tokio::runtime::Runtime> {
-    use miette::IntoDiagnostic;
-
     tokio::runtime::Builder::new_multi_thread().enable_all().build().into_diagnostic()
 }

@@ -12,7 +12,7 @@ use iguazu_transform::{Catalog, Contract};
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{Context, IntoDiagnostic, miette};
 
-use super::{Answer, NO, runtime, workload};
+use super::{Answer, NO, runtime, say, workload};
 use crate::oracle::{Oracle, Part, oracle};
 use crate::report;
 use crate::run_file::{Run, RunFolder};
@@ -122,19 +122,19 @@ async fn prove(
 fn answer(proof: &Proof) -> Answer {
     let verdict = &proof.verdict;
     for line in verdict.findings.lines() {
-        println!("{line}");
+        say(line)?;
     }
     if verdict.findings.count(Kind::Strange) > 0 {
-        println!("where several runs went into this lake, name each of them with --run");
+        say("where several runs went into this lake, name each of them with --run")?;
     }
     if !verdict.not_compared.is_empty() {
-        println!("not compared, because they are by stream or shard: {}", verdict.not_compared.join(", "));
+        say(format_args!("not compared, because they are by stream or shard: {}", verdict.not_compared.join(", ")))?;
     }
-    println!(
+    say(format_args!(
         "{} deliveries were never acknowledged and are held; {} cells of roll-ups were compared",
         verdict.unacknowledged, verdict.cells
-    );
-    println!("{}", verdict.line());
+    ))?;
+    say(verdict.line())?;
     Ok(if verdict.holds() { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }
 

@@ -17,7 +17,7 @@ use iguazu_setup::contracts::{Text, read_folder};
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{Context, IntoDiagnostic, miette};
 
-use super::{Answer, NO, runtime, workload};
+use super::{Answer, NO, runtime, say, workload};
 use crate::acks::AckWriter;
 use crate::plan::Plan;
 use crate::report;
@@ -226,7 +226,10 @@ fn plan(args: &Args, start: Timestamp) -> miette::Result<Plan> {
 async fn load(args: &Args, folder: &RunFolder, plan: Plan, contracts: Vec<Text>, target: Target) -> Answer {
     let (workload, _) = workload::of(plan, &contracts)?;
     folder.create().into_diagnostic()?;
-    folder.forget("verify.json").into_diagnostic()?;
+    // A run that comes to nothing leaves none of an earlier one beside acknowledgements that are not its own.
+    for earlier in ["run.json", "verify.json"] {
+        folder.forget(earlier).into_diagnostic()?;
+    }
     let file = File::create(folder.acks()).into_diagnostic().wrap_err("acks.bin cannot be made")?;
     let acks = AckWriter::new(BufWriter::new(file)).into_diagnostic()?;
     let settings = Settings {
@@ -249,8 +252,8 @@ async fn load(args: &Args, folder: &RunFolder, plan: Plan, contracts: Vec<Text>,
     let run = recorded(sent, workload.plan().clone(), contracts, target, (started, SystemHost.now()));
     folder.write(&run).into_diagnostic()?;
     report::write(folder, &run, None).into_diagnostic()?;
-    println!("{}", report::summary(&run));
-    println!("{}", folder.path().display());
+    say(report::summary(&run))?;
+    say(folder.path().display())?;
     if let Some(problem) = refusal {
         return Err(miette!(
             help = "check the name of the stream, the endpoint and the credentials",

@@ -78,11 +78,16 @@ fn open(shard: &Shard) -> Option<Open> {
 }
 
 async fn split_one(kinesis: &Kinesis, shards: &[Open], draw: &mut Draw) -> Result<String, String> {
-    let shard = draw.one_of(shards).ok_or("the stream has no open shard")?;
-    let middle = shard.first + (shard.last - shard.first) / 2 + 1;
+    let wide: Vec<_> = shards.iter().filter_map(|shard| Some((shard, middle(shard)?))).collect();
+    let (shard, middle) = draw.one_of(&wide).ok_or("the stream has no open shard of more than one hash key")?;
     let request = kinesis.client().split_shard().stream_name(kinesis.stream()).shard_to_split(&shard.id);
     request.new_starting_hash_key(middle.to_string()).send().await.map_err(|error| what(&error))?;
     Ok(format!("split {}", shard.id))
+}
+
+/// Where the second half of a shard begins; nothing where it has only one hash key, which cannot be split.
+fn middle(shard: &Open) -> Option<u128> {
+    (shard.first < shard.last).then(|| shard.first + (shard.last - shard.first) / 2 + 1)
 }
 
 async fn merge_two(kinesis: &Kinesis, shards: &[Open], draw: &mut Draw) -> Result<String, String> {
@@ -92,4 +97,17 @@ async fn merge_two(kinesis: &Kinesis, shards: &[Open], draw: &mut Draw) -> Resul
     let request = kinesis.client().merge_shards().stream_name(kinesis.stream()).shard_to_merge(&one.id);
     request.adjacent_shard_to_merge(&other.id).send().await.map_err(|error| what(&error))?;
     Ok(format!("merged {} and {}", one.id, other.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_halves_of_a_shard_hold_keys_and_a_shard_of_one_key_has_no_halves() {
+        let of = |first, last| middle(&Open { id: "shardId-000000000000".into(), first, last });
+        assert_eq!(of(0, u128::MAX), Some(1 << 127));
+        assert_eq!([of(0, 1), of(4, 6), of(u128::MAX - 1, u128::MAX)], [Some(1), Some(6), Some(u128::MAX)]);
+        assert_eq!([of(0, 0), of(u128::MAX, u128::MAX), of(9, 3)], [None, None, None]);
+    }
 }

@@ -49,6 +49,12 @@ impl Findings {
         self.counts.get(&kind).copied().unwrap_or_default()
     }
 
+    /// How many of all kinds.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -51,13 +51,15 @@ impl Verdict {
         self.findings.is_empty()
     }
 
-    /// The line that programs look for.
+    /// The line that programs look for. Not every finding is a loss, a duplicate or a sum, and all of them are counted
+    /// in it: it says no more than the exit code.
     #[must_use]
     pub fn line(&self) -> String {
         let Self { loss, duplicates, sums_equal, events, deliveries, quarantined, .. } = self;
+        let findings = self.findings.total();
         format!(
-            "RESULT loadgen loss={loss} duplicates={duplicates} sums_equal={sums_equal} events={events} \
-             deliveries={deliveries} quarantined={quarantined}"
+            "RESULT loadgen loss={loss} duplicates={duplicates} sums_equal={sums_equal} findings={findings} \
+             events={events} deliveries={deliveries} quarantined={quarantined}"
         )
     }
 }

@@ -45,6 +45,21 @@ fn what_cannot_be_carried_out_ends_with_2_and_says_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_the_answer_may_leave_before_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = Fake::new(1, &[]).start().await;
+    let run = ["run", "--endpoint", &endpoint, "--events", "50", "--rate", "100000"];
+    for arguments in [&["contracts"][..], &run, &["report"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+        let output = command.current_dir(folder.path()).args(arguments).stdout(writer).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
+        assert!(!said(&output).contains("panicked"), "{arguments:?}: {}", said(&output));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_leaves_its_files_and_is_not_replaced_by_mistake() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::new(2, &[(1, Fault::FailedInPart)]);

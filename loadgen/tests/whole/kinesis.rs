@@ -52,6 +52,7 @@ pub struct Stream {
     faults: BTreeMap<u64, Fault>,
     pub requests: u64,
     pub largest: usize,
+    pub splits: u64,
 }
 
 /// A stream and where it is reached.
@@ -204,6 +205,7 @@ impl Stream {
         let middle: u128 = request["NewStartingHashKey"].as_str().unwrap().parse().unwrap();
         let Shard { first, last, .. } = self.shards[at];
         assert!(self.shards[at].open && first < middle && middle <= last);
+        self.splits += 1;
         self.shards[at].open = false;
         self.shards.push(Shard { first, last: middle - 1, open: true });
         self.shards.push(Shard { first: middle, last, open: true });

@@ -99,7 +99,10 @@ async fn a_lake_that_the_pipeline_made_holds_all_of_it() {
     assert!(verdict.holds() && verdict.unacknowledged > 0 && verdict.cells > 50 && verdict.quarantined > 50);
     assert_eq!(verdict.events, 1_500);
     let line = verdict.line();
-    assert!(line.starts_with("RESULT loadgen loss=0 duplicates=0 sums_equal=true events=1500 deliveries="), "{line}");
+    assert!(
+        line.starts_with("RESULT loadgen loss=0 duplicates=0 sums_equal=true findings=0 events=1500 deliveries="),
+        "{line}"
+    );
     let numbers = lake_numbers(&lake.objects, &lake.ledger, &world.contracts()).await.unwrap();
     assert_eq!(numbers.tables.iter().map(|table| table.rows).sum::<u64>(), 1_500);
     assert!(numbers.tables.iter().all(|table| table.freshness.iter().all(|fresh| fresh.newest_ms <= fresh.oldest_ms)));
@@ -163,6 +166,7 @@ async fn an_event_that_was_never_sent_is_told() {
     let verdict = world.verdict(&lake).await;
     assert_eq!((verdict.loss, verdict.duplicates), (0, 0));
     assert!(!verdict.holds() && verdict.findings.count(Kind::Strange) == 1 && !verdict.sums_equal, "{verdict:?}");
+    assert!(verdict.line().contains(&format!(" findings={} ", verdict.findings.total())), "{verdict:?}");
 }
 
 #[tokio::test]

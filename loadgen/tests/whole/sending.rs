@@ -10,13 +10,13 @@ use iguazu_loadgen::plan::Plan;
 use iguazu_loadgen::records::{Outgoing, Records};
 use iguazu_loadgen::run_file::Ending;
 use iguazu_loadgen::send::client::{Kinesis, Target};
-use iguazu_loadgen::send::{Sent, Settings, Stops, send};
+use iguazu_loadgen::send::{Progress, Sent, Settings, Stops, send};
 use iguazu_loadgen::workload::{Workload, shop};
 use iguazu_setup::contracts::{compile, parse};
 use iguazu_transform::{Catalog, Secrets};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
-use crate::kinesis::{Fake, Fault};
+use crate::kinesis::{Fake, Fault, Stream};
 
 /// 2026-11-21T12:00:00Z
 pub fn start() -> Timestamp {
@@ -47,11 +47,12 @@ async fn sent_to(
     workload: &Workload,
     settings: Settings,
     stops: Stops,
+    show: impl FnMut(Progress),
 ) -> Result<(Sent, Vec<Ack>), AcksError> {
     let target = Target { stream: "events".into(), endpoint: Some(endpoint), region: None };
     let kinesis = Kinesis::connect(&target).await;
     let writer = AckWriter::new(Vec::new()).unwrap();
-    let (sent, file) = send(workload, kinesis, settings, writer, stops, |_| {}).await?;
+    let (sent, file) = send(workload, kinesis, settings, writer, stops, show).await?;
     let mut acks = Vec::new();
     acks::read(&file[..], |ack| acks.push(ack)).unwrap();
     Ok((sent, acks))
@@ -59,7 +60,15 @@ async fn sent_to(
 
 /// Sends a load to a stream with faults.
 pub async fn sent(fake: &Fake, workload: &Workload) -> (Sent, Vec<Ack>) {
-    sent_to(fake.start().await, workload, settings(), never()).await.unwrap()
+    sent_to(fake.start().await, workload, settings(), never(), |_| {}).await.unwrap()
+}
+
+/// An address that nobody else gets, and where nobody listens until this one does.
+fn silent() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = format!("http://{}", socket.local_addr().unwrap());
+    (socket, endpoint)
 }
 
 /// Each acknowledgement names the place of its record, and each record has one.
@@ -124,29 +133,30 @@ async fn an_endpoint_that_comes_late_is_waited_for() {
     let (workload, _) = workload(plan(500));
     let records: Vec<_> = Records::of(&workload).collect();
     let fake = Fake::new(1, &[]);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let sending = sent_to(format!("http://{address}"), &workload, settings(), never());
-    let serving = async {
-        tokio::time::sleep_until(tokio::time::Instant::now() + Duration::from_millis(300)).await;
-        fake.serve(TcpListener::bind(address).await.unwrap());
+    let (socket, endpoint) = silent();
+    let mut socket = Some(socket);
+    // One request at a time: none is left that failed before the endpoint came and is heard of only afterwards.
+    let settings = Settings { concurrency: 1, ..settings() };
+    let show = |progress: Progress| {
+        if progress.down
+            && let Some(socket) = socket.take()
+        {
+            fake.serve(socket.listen(1_024).unwrap());
+        }
     };
-    let (sent, ()) = futures_util::future::join(sending, serving).await;
-    let (sent, acks) = sent.unwrap();
+    let (sent, acks) = sent_to(endpoint, &workload, settings, never(), show).await.unwrap();
     check(&fake, &records, &acks);
     assert_eq!(sent.outages.len(), 1);
+    // Latency counts from when a record was due, and progress is first shown after a fifth of a second.
     assert!(sent.outages[0].to.is_some() && sent.latency.max >= 200_000);
 }
 
 #[tokio::test]
 async fn a_run_is_given_up_where_nothing_is_ever_taken_and_says_what_is_undecided() {
     let (workload, _) = workload(plan(500));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let (_socket, endpoint) = silent();
     let settings = Settings { give_up: Duration::from_millis(300), ..settings() };
-    let (sent, acks) = sent_to(format!("http://{address}"), &workload, settings, never()).await.unwrap();
+    let (sent, acks) = sent_to(endpoint, &workload, settings, never(), |_| {}).await.unwrap();
     assert_eq!((sent.ending, acks), (Ending::GaveUp, vec![]));
     assert_eq!(sent.undecided, (0..sent.records).collect::<Vec<_>>());
     assert!(sent.records > 0);
@@ -157,7 +167,7 @@ async fn a_stream_that_refuses_ends_the_run_and_what_it_took_before_is_written_d
     let (workload, _) = workload(plan(3_000));
     let fake = Fake::new(1, &[(3, Fault::NoStream)]);
     let settings = Settings { concurrency: 1, ..settings() };
-    let (sent, acks) = sent_to(fake.start().await, &workload, settings, never()).await.unwrap();
+    let (sent, acks) = sent_to(fake.start().await, &workload, settings, never(), |_| {}).await.unwrap();
     assert_eq!(sent.ending, Ending::Refused);
     assert!(sent.refusal.unwrap().starts_with("ResourceNotFoundException"));
     assert_eq!((acks.len(), fake.stream().records.len()), (sent.counts.acknowledged as usize, acks.len()));
@@ -173,7 +183,7 @@ async fn an_interrupted_run_finishes_what_it_began() {
         tokio::time::sleep_until(tokio::time::Instant::now() + Duration::from_millis(wait)).await;
     };
     let stops: Stops = Box::pin(futures_util::stream::once(after(400)).chain(futures_util::stream::pending()));
-    let (sent, acks) = sent_to(fake.start().await, &workload, settings(), stops).await.unwrap();
+    let (sent, acks) = sent_to(fake.start().await, &workload, settings(), stops, |_| {}).await.unwrap();
     let begun: Vec<_> = Records::of(&workload).take(sent.records as usize).collect();
     check(&fake, &begun, &acks);
     assert_eq!((sent.ending, sent.undecided), (Ending::Interrupted, vec![]));
@@ -182,12 +192,25 @@ async fn an_interrupted_run_finishes_what_it_began() {
 
 #[tokio::test]
 async fn shards_are_split_and_merged_while_records_are_sent() {
-    let (workload, _) = workload(Plan { rate: 400, ..plan(1_300) });
-    let records: Vec<_> = Records::of(&workload).collect();
+    let (workload, _) = workload(Plan { rate: 400, ..plan(1_000_000) });
     let fake = Fake::new(2, &[]);
     let settings = Settings { reshard: Some(1), ..settings() };
-    let (sent, acks) = sent_to(fake.start().await, &workload, settings, never()).await.unwrap();
-    check(&fake, &records, &acks);
+    // The next split is asked for once the merge before it was written down. The stream begins with two shards and the
+    // first split adds two, so whatever has a number from 4 on came of the merge.
+    let enough = |stream: &Stream| {
+        stream.splits >= 2 && stream.records.iter().any(|record| record.shard.as_str() >= "shardId-000000000004")
+    };
+    let watched = fake.clone();
+    let resharded = async move {
+        while !enough(&watched.stream()) {
+            tokio::time::sleep_until(tokio::time::Instant::now() + Duration::from_millis(10)).await;
+        }
+    };
+    let stops: Stops = Box::pin(futures_util::stream::once(resharded).chain(futures_util::stream::pending()));
+    let (sent, acks) = sent_to(fake.start().await, &workload, settings, stops, |_| {}).await.unwrap();
+    let begun: Vec<_> = Records::of(&workload).take(sent.records as usize).collect();
+    check(&fake, &begun, &acks);
+    assert_eq!(sent.ending, Ending::Interrupted);
     let done: Vec<_> = sent.reshards.iter().map(|reshard| reshard.what.split(' ').next().unwrap()).collect();
     assert!(done.starts_with(&["split", "merged"]), "{:?}", sent.reshards);
 }
