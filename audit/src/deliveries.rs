@@ -138,26 +138,30 @@ pub async fn deliveries<L: Ledger>(ledger: &L) -> Result<Deliveries, AuditError>
     Ok(all)
 }
 
+/// Every chain that was ever begun.
+pub(crate) async fn registered<L: Ledger>(ledger: &L) -> Result<Vec<ChainId>, AuditError> {
+    let mut chains: Vec<ChainId> = Vec::new();
+    loop {
+        let page = ledger.registry(chains.last(), PAGE).await.map_err(AuditError::port("reading the registry"))?;
+        let full = page.len() == PAGE;
+        chains.extend(page);
+        if !full {
+            return Ok(chains);
+        }
+    }
+}
+
 impl Deliveries {
     /// Reads the rows that were committed since.
     ///
     /// # Errors
     /// Where the ledger fails, or a row is not understood. What was read by then stays read.
     pub async fn refresh<L: Ledger>(&mut self, ledger: &L) -> Result<(), AuditError> {
-        let mut after: Option<ChainId> = None;
-        loop {
-            let page = ledger.registry(after.as_ref(), PAGE).await.map_err(AuditError::port("reading the registry"))?;
-            let full = page.len() == PAGE;
-            after = page.last().cloned();
-            for chain in page {
-                if let ChainId::Shard { stream, shard } = &chain
-                    && !self.shards.iter().any(|known| known.chain == chain)
-                {
-                    self.shards.push(Shard::new(chain.clone(), stream.clone(), shard.clone()));
-                }
-            }
-            if !full {
-                break;
+        for chain in registered(ledger).await? {
+            if let ChainId::Shard { stream, shard } = &chain
+                && !self.shards.iter().any(|known| known.chain == chain)
+            {
+                self.shards.push(Shard::new(chain.clone(), stream.clone(), shard.clone()));
             }
         }
         self.shards.sort_by(|a, b| a.chain.cmp(&b.chain));

@@ -42,6 +42,12 @@ pub enum Problem {
     Sums,
     /// A file says nothing for a roll-up of the contract.
     RollupAbsent,
+    /// Versions of a table were published, and it has no snapshot.
+    SnapshotMissing,
+    /// A snapshot names an older version of a bucket than was published, or none.
+    SnapshotStale,
+    /// A table was delivered to or compacted, and no contract is of it.
+    NoContract,
 }
 
 impl fmt::Display for Problem {
@@ -64,6 +70,9 @@ impl fmt::Display for Problem {
             Self::FileSums => "a file's roll-up is not that of its rows",
             Self::Sums => "a roll-up is not the sum over the table",
             Self::RollupAbsent => "a file says nothing for a roll-up",
+            Self::SnapshotMissing => "the snapshot of a table is missing",
+            Self::SnapshotStale => "the snapshot of a table is behind what was published",
+            Self::NoContract => "a table has no contract",
         })
     }
 }

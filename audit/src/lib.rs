@@ -26,6 +26,7 @@ mod content;
 mod error;
 mod file;
 mod finding;
+mod heads;
 mod rows;
 mod sums;
 

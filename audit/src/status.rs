@@ -1,11 +1,10 @@
-//! How far shards and tables have come, and whether the counts add up: from the ledger and the snapshots alone, and one raw
-//! file of each shard. It is quick whatever a lake holds, and proves nothing of the files; that is [`verify`](mod@crate::verify).
+//! How far shards and tables have come, and whether the counts add up: from the ledger and what is published alone, and
+//! one raw file of each shard. It is quick whatever a lake holds, and proves nothing of the files; that is [`verify`](mod@crate::verify).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use iguazu_lake::ids::{TableName, Timestamp};
-use iguazu_lake::keys::Area;
+use iguazu_lake::ids::Timestamp;
 use iguazu_lake::ports::{Ledger, Objects};
 use iguazu_transform::contract::Contract;
 use serde::{Serialize, Serializer};
@@ -14,6 +13,7 @@ use crate::deliveries::{Deliveries, Shard};
 use crate::error::AuditError;
 use crate::file::{File, Named, fetch, guarded, unreadable};
 use crate::finding::{Finding, Findings, Problem};
+use crate::heads::{heads, no_contract};
 use crate::rows::times;
 use crate::view::{View, view};
 
@@ -123,7 +123,9 @@ pub async fn status_after<O: Objects, L: Ledger>(
     contracts: &[Arc<Contract>],
     delivered: &mut Deliveries,
 ) -> Result<Status, AuditError> {
-    // First the views: every row that one of them has taken is in the ledger by then.
+    // First the heads: the snapshots are as far by the time that they are read. And the views before the rows: every row
+    // that one of them has taken is in the ledger by then.
+    let heads = heads(objects, ledger, None).await?;
     let mut views = Vec::new();
     for contract in contracts {
         views.push(view(objects, contract).await?);
@@ -152,25 +154,10 @@ pub async fn status_after<O: Objects, L: Ledger>(
             newest_arrival,
         });
     }
+    views.iter().for_each(|view| findings.extend(heads.findings(view)));
     let tables = views.iter().map(|view| table(view, delivered, &mut findings)).collect();
-    no_contract(delivered, contracts, &mut findings);
+    findings.extend(no_contract(&heads, delivered, contracts));
     Ok(Status { shards, tables, findings: findings.finish() })
-}
-
-/// Raw files of a table that no contract is of wait for ever, so somebody should know.
-fn no_contract(delivered: &Deliveries, contracts: &[Arc<Contract>], findings: &mut Findings) {
-    let mut unknown: BTreeMap<&TableName, u64> = BTreeMap::new();
-    for file in delivered.shards.iter().flat_map(|shard| &shard.files) {
-        if let Area::Raw(table) = &file.area
-            && !contracts.iter().any(|contract| contract.table == *table)
-        {
-            *unknown.entry(table).or_default() += file.rows;
-        }
-    }
-    for (table, rows) in unknown {
-        let found = format!("none, and {rows} accepted rows that nobody compacts");
-        findings.push(Finding::new(Problem::Conservation, table, "a contract of the table", found));
-    }
 }
 
 fn table(view: &View, delivered: &Deliveries, findings: &mut Findings) -> TableStatus {

@@ -24,6 +24,7 @@ use crate::deliveries::{DeliveredFile, Deliveries, Shard, deliveries};
 use crate::error::AuditError;
 use crate::file::{File, fetch_again, guarded};
 use crate::finding::{Finding, Findings, Problem};
+use crate::heads::{heads, no_contract};
 use crate::held::{Held, PASS_ROWS, pass, passes};
 use crate::model::{Expected, Model};
 use crate::view::{View, view};
@@ -134,7 +135,9 @@ pub async fn verify<O: Objects, L: Ledger>(
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Verified, AuditError> {
     let only = options.only.as_ref();
-    // First the views: every row that one of them has taken is in the ledger by then.
+    // First the heads: the snapshots are as far by the time that they are read. And the views before the rows: every row
+    // that one of them has taken is in the ledger by then.
+    let heads = heads(objects, ledger, only).await?;
     let mut views = Vec::new();
     for contract in contracts.iter().filter(|contract| only.is_none_or(|table| contract.table == *table)) {
         views.push((contract, view(objects, contract).await?));
@@ -147,6 +150,9 @@ pub async fn verify<O: Objects, L: Ledger>(
     work.all += views.iter().map(|(_, view)| files_to_read(view, &delivered, options.pass_rows)).sum::<u64>();
     let mut findings = Findings::default();
     findings.extend(delivered.findings.iter().cloned());
+    if only.is_none() {
+        findings.extend(no_contract(&heads, &delivered, contracts));
+    }
     let mut counts = Delivered { shards: delivered.shards.len() as u64, ..Delivered::default() };
     let mut unread = BTreeSet::new();
     for shard in &delivered.shards {
@@ -163,6 +169,7 @@ pub async fn verify<O: Objects, L: Ledger>(
     let mut tables = Vec::new();
     for (contract, view) in &views {
         findings.extend(view.findings.iter().cloned());
+        findings.extend(heads.findings(view));
         let (whole, found) = all_there(view, &delivered, &unread);
         findings.extend(found);
         let (delivered, unread, pass_rows) = (&delivered, &unread, options.pass_rows);

@@ -1,7 +1,7 @@
 //! A table at one snapshot, as its readers see it: the published snapshot names a version of each bucket, whose state names
 //! the lists of the live files.
 //!
-//! A table that has no snapshot yet is empty. What is named and not there, or damaged, is a finding; the rest of the table
+//! A table that has no snapshot is empty: whether it should have one is in the ledger. What is named and not there, or damaged, is a finding; the rest of the table
 //! is looked at all the same.
 
 use iguazu_compact::publish::Snapshot;
@@ -28,6 +28,8 @@ pub struct View {
     pub buckets: u32,
     /// The versions of those buckets that have one.
     pub versions: Vec<Version>,
+    /// The snapshot, which also says how far the epochs after this one are; none where nothing is published yet.
+    pub snapshot: Option<Snapshot>,
     /// What of it is not there, or is damaged.
     pub findings: Vec<Finding>,
 }
@@ -79,11 +81,12 @@ pub async fn view<O: Objects>(objects: &O, contract: &Contract) -> Result<View, 
     let key = Published::Snapshot.key(&table);
     let object = objects.get(&key).await.map_err(AuditError::port("reading the snapshot of a table"))?;
     let Some(object) = object else {
-        return Ok(View { table, epoch: 0, buckets: 0, versions: Vec::new(), findings: Vec::new() });
+        return Ok(View { table, epoch: 0, buckets: 0, versions: Vec::new(), snapshot: None, findings: Vec::new() });
     };
     let snapshot = Snapshot::read(key.as_str(), &object.bytes)?;
     let buckets = snapshot.epochs.get(&snapshot.current).map_or(0, |of| of.buckets);
-    let mut view = View { table, epoch: snapshot.current, buckets, versions: Vec::new(), findings: Vec::new() };
+    let (epoch, versions, findings) = (snapshot.current, Vec::new(), Vec::new());
+    let mut view = View { table, epoch, buckets, versions, snapshot: None, findings };
     for (bucket, entry) in snapshot.versions(snapshot.current) {
         let chain = ChainId::Bucket { table: view.table.clone(), epoch: view.epoch, bucket };
         let written = Written { n: entry.n, attempt: entry.attempt, ordinal: 0 };
@@ -109,6 +112,7 @@ pub async fn view<O: Objects>(objects: &O, contract: &Contract) -> Result<View, 
         view.findings.extend(found);
         view.versions.push(version);
     }
+    view.snapshot = Some(snapshot);
     Ok(view)
 }
 

@@ -11,6 +11,7 @@ mod defects;
 mod disk;
 mod forge;
 mod model;
+mod publication;
 mod right;
 mod tracing;
 mod world;

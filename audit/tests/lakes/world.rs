@@ -18,6 +18,7 @@ use iguazu_lake::checksum::Sha256Sum;
 use iguazu_lake::commit::{Body, Commit, FileEntry, Row, codec as rows};
 use iguazu_lake::host::Host;
 use iguazu_lake::ids::{AttemptId, ChainId, RowNumber, SequenceNumber, SequenceRange, SequenceSet, Timestamp};
+use iguazu_lake::keys::version::Published;
 use iguazu_lake::keys::{DataFile, ObjectKey};
 use iguazu_lake::ports::{Ledger, Objects};
 use iguazu_transform::{Batch, Catalog, Contract, Limits, Parquet, Payload, Record, Secrets, Source};
@@ -284,6 +285,22 @@ impl Lake {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         block(self.objects.put(key, bytes.into())).unwrap();
+    }
+
+    /// What is published of a table as a whole: its snapshot, and how far each of so many buckets of an epoch is noted to be.
+    pub fn published(&self, contract: &Contract, epoch: u32, buckets: u32) -> Vec<(ObjectKey, Bytes)> {
+        let table = &contract.table;
+        let chains = (0..buckets).map(|bucket| ChainId::Bucket { table: table.clone(), epoch, bucket });
+        let keys = chains.map(|chain| Published::Through { chain }.key(table));
+        let keys = std::iter::once(Published::Snapshot.key(table)).chain(keys);
+        keys.map(|key| (key.clone(), self.read(&key))).collect()
+    }
+
+    /// Puts objects back as they were.
+    pub fn restore(&self, objects: &[(ObjectKey, Bytes)]) {
+        for (key, bytes) in objects {
+            block(self.objects.put(key, bytes.clone())).unwrap();
+        }
     }
 
     pub fn delete(&self, key: &ObjectKey) {

@@ -105,12 +105,10 @@ fn shards(shards: &[ShardStatus], progress: Option<&[ShardProgress]>) -> Table {
         "lag",
         "newest arrival",
     ]);
+    let same = |shard: &ShardStatus, of: &ShardProgress| of.stream == shard.stream && of.shard == shard.shard;
     for shard in shards {
-        let of = progress.into_iter().flatten().find(|of| of.stream == shard.stream && of.shard == shard.shard);
-        let (behind, lag) = of.map_or_else(
-            || ("-".to_owned(), "-".to_owned()),
-            |of| (of.behind_records.to_string(), format!("{:.1} s", of.behind_seconds)),
-        );
+        let of = progress.into_iter().flatten().find(|of| same(shard, of));
+        let [behind, lag] = of.map_or_else(|| ["-", "-"].map(str::to_owned), waiting);
         let closed = if shard.closed { ", closed" } else { "" };
         shown.add_row([
             format!("{}/{}{closed}", shard.stream, shard.shard),
@@ -126,8 +124,23 @@ fn shards(shards: &[ShardStatus], progress: Option<&[ShardProgress]>) -> Table {
             seconds(shard.newest_arrival),
         ]);
     }
+    // The ledger knows a shard from its first commit on. The stream may hold records of one before that.
+    let uncommitted = |of: &&ShardProgress| !shards.iter().any(|shard| same(shard, of));
+    for of in progress.into_iter().flatten().filter(uncommitted) {
+        let mut row = ["0"; 11].map(str::to_owned);
+        row[0] = format!("{}/{}", of.stream, of.shard);
+        row[7] = size(0);
+        [row[8], row[9]] = waiting(of);
+        row[10] = seconds(None);
+        shown.add_row(row);
+    }
     align_right(&mut shown, 1..10);
     shown
+}
+
+/// What waits for the mapping in a shard: how many records, and for how long.
+fn waiting(of: &ShardProgress) -> [String; 2] {
+    [of.behind_records.to_string(), format!("{:.1} s", of.behind_seconds)]
 }
 
 fn tables(tables: &[TableStatus]) -> Table {
@@ -252,6 +265,24 @@ mod tests {
         };
         let text = shown_with(&example(), Some(&[progress]), false).unwrap();
         assert!(text.contains("1234") && text.contains("2.5 s"), "{text}");
+    }
+
+    #[test]
+    fn a_shard_that_has_committed_nothing_yet_is_shown_with_what_waits_in_it() {
+        let of = |shard: &str, behind_records| ShardProgress {
+            stream: "orders".to_owned(),
+            shard: shard.to_owned(),
+            behind_records,
+            behind_seconds: 7.5,
+            ..ShardProgress::default()
+        };
+        let progress = [of("shardId-000000000000", 11), of("shardId-000000000001", 4_321)];
+        let text = shown_with(&example(), Some(&progress), false).unwrap();
+        let rows: Vec<_> = text.lines().filter(|line| line.contains("orders/shardId-")).collect();
+        assert_eq!(rows.len(), 2, "{text}");
+        assert!(rows[0].contains("shardId-000000000000") && rows[0].contains(" 11 "), "{text}");
+        let cells: Vec<_> = rows[1].split_whitespace().collect();
+        assert_eq!(cells.join(" "), "orders/shardId-000000000001 0 0 0 0 0 0 0 B 4321 7.5 s -", "{text}");
     }
 
     #[test]

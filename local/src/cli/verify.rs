@@ -90,7 +90,8 @@ fn shown(verified: &Verified) -> String {
         text.push_str("Raw files of a table are gone or cannot be read, so its events are not compared one by one.\n");
     }
     if verified.findings.is_empty() {
-        text.push_str("Nothing is wrong.\n");
+        let all = verified.tables.iter().all(|table| table.recomputed);
+        text.push_str(if all { "Nothing is wrong.\n" } else { "Nothing that could be compared is wrong.\n" });
     } else {
         let _ = writeln!(
             text,
@@ -158,6 +159,15 @@ mod tests {
         let text = shown(&verified(Vec::new()));
         assert!(text.starts_with("64 records by 0 shards"), "{text}");
         assert!(text.ends_with("Nothing is wrong.\n"), "{text}");
+    }
+
+    #[test]
+    fn of_a_table_that_could_not_be_recomputed_no_more_is_said_than_is_known() {
+        let mut verified = verified(Vec::new());
+        verified.tables[0].recomputed = false;
+        let text = shown(&verified);
+        assert!(text.ends_with("\nNothing that could be compared is wrong.\n"), "{text}");
+        assert!(text.contains("counts only") && !text.contains("Nothing is wrong"), "{text}");
     }
 
     #[test]
