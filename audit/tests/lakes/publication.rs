@@ -42,7 +42,7 @@ fn change(lake: &Lake, contract: &Contract, change: impl FnOnce(&mut Snapshot)) 
 /// What is wrong with the lake, which verification and the status must agree on.
 fn findings(lake: &Lake, contract: &Arc<Contract>) -> Vec<Finding> {
     let found = lake.verified(contract).findings;
-    assert_eq!(block(status(&lake.objects, &lake.ledger, &[contract.clone()])).unwrap().findings, found);
+    assert_eq!(block(status(&lake.objects, &lake.ledger, std::slice::from_ref(contract))).unwrap().findings, found);
     found
 }
 
