@@ -11,6 +11,7 @@ mod condition;
 mod contract;
 mod judge;
 mod lake;
+mod log;
 mod present;
 mod progress;
 mod quarantine;

@@ -1,7 +1,7 @@
 //! `iguazu up`: the whole pipeline on this machine.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use iguazu_audit::Folder;
 use iguazu_compact::arrange::Sizes;
+use iguazu_lake::adapters::system::SystemHost;
+use iguazu_lake::host::Host;
 use iguazu_lake::ids::{StreamName, TableName};
 use iguazu_setup::environment::Environment;
 use iguazu_setup::variables::Reader;
@@ -20,13 +22,15 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use super::log::Log;
+use super::present::{say, say_json_line};
 use super::{Answer, Common};
 use crate::mapping;
 use crate::pipeline::{self, ContractsError, HeldError, PipelineError, Running, Schedule, Settings};
 use crate::stream::StreamError;
 
-/// A log of more bytes than this is put aside at a start.
-const LOG_BYTES_MAX: u64 = 64 << 20;
+/// How often it is looked whether all parts are alive.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Runs the whole pipeline on this machine, until Ctrl-C: a Kinesis-compatible endpoint, ingest, compaction, and the lake
 /// in the data folder. A start goes on where the last one ended, however it ended.
@@ -118,14 +122,23 @@ fn buckets(text: &str) -> Result<u32, String> {
 /// # Errors
 /// Where the file cannot be read or is not made of options.
 pub fn with_config(typed: Vec<OsString>) -> miette::Result<Vec<OsString>> {
-    let Some(up) = typed.iter().position(|argument| argument == "up") else { return Ok(typed) };
+    // A data folder may be called up, too.
+    let command = |(index, argument): &(usize, &OsString)| *argument == "up" && typed[index - 1] != "--data";
+    let found = typed.iter().enumerate().skip(1).find(command).map(|(index, _)| index);
+    let Some(up) = found else { return Ok(typed) };
     let text = |argument: &OsString| argument.to_str().map(str::to_owned);
     let path = typed.iter().enumerate().skip(up + 1).find_map(|(index, argument)| match text(argument)?.as_str() {
         "--config" => typed.get(index + 1).map(PathBuf::from),
         argument => argument.strip_prefix("--config=").map(PathBuf::from),
     });
     let Some(path) = path else { return Ok(typed) };
-    let options = read_config(&path)?;
+    // What was typed counts for more, so it is left out of what the file says.
+    let is_typed = |option: &String| {
+        let name = option.split('=').next().unwrap_or_default();
+        let names = |argument: &String| argument == name || argument.starts_with(&format!("{name}="));
+        typed.iter().filter_map(text).any(|argument| names(&argument))
+    };
+    let options = read_config(&path)?.into_iter().filter(|option| !is_typed(option)).collect::<Vec<_>>();
     let (front, back) = typed.split_at(up + 1);
     Ok(front.iter().cloned().chain(options.into_iter().map(OsString::from)).chain(back.iter().cloned()).collect())
 }
@@ -170,9 +183,15 @@ pub fn run(common: &Common, args: Args) -> Answer {
     let settings = settings(common, args, secrets);
     log_to(&settings.folder, &level)?;
     let running = pipeline::start(&settings).map_err(explained)?;
-    announce(common, &running);
+    announce(common, &running)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %running.address, "started");
-    wait_for_signal()?;
+    if let Some(part) = wait(&running)? {
+        running.stop();
+        return Err(miette!(
+            help = "look into the log for why, and start again: nothing that was acknowledged is lost",
+            "the part {part} of the pipeline has died, so the others were ended"
+        ));
+    }
     if std::io::stderr().is_terminal() {
         eprintln!(
             "stopping: what is under way is finished first (Ctrl-C again ends at once, which loses nothing either)"
@@ -212,10 +231,7 @@ fn log_to(folder: &Folder, level: &str) -> miette::Result<()> {
     let path = folder.log();
     let about = || format!("the log {} cannot be written; choose another folder by --data", path.display());
     fs::create_dir_all(folder.path()).into_diagnostic().wrap_err_with(about)?;
-    if fs::metadata(&path).is_ok_and(|log| log.len() > LOG_BYTES_MAX) {
-        fs::rename(&path, path.with_extension("log.1")).into_diagnostic().wrap_err_with(about)?;
-    }
-    let file = File::options().create(true).append(true).open(&path).into_diagnostic().wrap_err_with(about)?;
+    let file = Log::open(path.clone()).into_diagnostic().wrap_err_with(about)?;
     let others = if level == "error" { "error" } else { "warn" };
     let to_file = tracing_subscriber::fmt::layer().json().with_current_span(false).with_writer(Mutex::new(file));
     let to_people = tracing_subscriber::fmt::layer().without_time().with_target(false).with_writer(std::io::stderr);
@@ -226,42 +242,52 @@ fn log_to(folder: &Folder, level: &str) -> miette::Result<()> {
     Ok(())
 }
 
-fn announce(common: &Common, running: &Running) {
+fn announce(common: &Common, running: &Running) -> miette::Result<()> {
     let tables: Vec<_> = running.tables.iter().map(ToString::to_string).collect();
-    let data = common.folder.path().display().to_string();
+    let (address, data) = (format!("http://{}", running.address), common.folder.path().display());
     if common.json {
-        let address = format!("http://{}", running.address);
-        println!("{}", json!({ "endpoint": address, "data": data, "tables": tables, "pid": std::process::id() }));
-        return;
+        let data = data.to_string();
+        let ready = json!({ "endpoint": address, "data": data, "tables": tables, "pid": std::process::id() });
+        say_json_line(&ready)?;
+        return Ok(());
     }
-    println!("Iguazu runs. Ctrl-C ends it; a start goes on where it ended.\n");
-    println!("  endpoint  http://{}   (Kinesis; any credentials, region us-east-1)", running.address);
-    println!("  tables    {}", tables.join(", "));
-    println!("  data      {data}   (log: {data}/iguazu.log)\n");
-    println!("In another terminal:  iguazu --data {data} status | query | verify");
+    say(&format!(
+        "Iguazu runs. Ctrl-C ends it; a start goes on where it ended.\n\n  \
+           endpoint  {address}   (Kinesis; any credentials, region us-east-1)\n  \
+           tables    {}\n  \
+           data      {data}   (log: {data}/iguazu.log)\n\n\
+         In another terminal:  iguazu --data {data} status | query | verify\n",
+        tables.join(", ")
+    ))?;
+    Ok(())
 }
 
+/// Waits for Ctrl-C or an end from outside; or until a part has died, whose name it gives.
 #[tokio::main(flavor = "current_thread")]
-async fn wait_for_signal() -> miette::Result<()> {
+async fn wait(running: &Running) -> miette::Result<Option<&'static str>> {
     use tokio::signal::unix::{SignalKind, signal};
     let told = |kind| signal(kind).into_diagnostic().wrap_err("signals cannot be received");
     let (mut interrupt, mut terminate) = (told(SignalKind::interrupt())?, told(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        if let Ok(runtime) = runtime {
-            runtime.block_on(async {
-                if let Ok(mut again) = signal(SignalKind::interrupt()) {
-                    again.recv().await;
-                    std::process::exit(130);
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            () = SystemHost.sleep(LOOK) => {
+                if let Some(part) = running.ended() {
+                    return Ok(Some(part));
                 }
-            });
+            }
         }
-    });
-    Ok(())
+    }
+    std::thread::spawn(end_at_once_if_told_again);
+    Ok(None)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn end_at_once_if_told_again() {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        std::process::exit(130);
+    }
 }
 
 /// An error of the start with what to do about it.
@@ -275,17 +301,21 @@ fn explained(error: PipelineError) -> Report {
             "give the contract the next version and change it in ways that old rows allow, give the new shape another \
              table, or choose another data folder; `iguazu contract diff` tells the changes"
         }
-        PipelineError::Contracts(ContractsError::OtherTable { .. }) => {
+        PipelineError::Contracts(ContractsError::OtherTable { .. } | ContractsError::TableBesideContracts { .. }) => {
             "leave --table out, or choose another data folder by --data"
         }
         PipelineError::Contracts(_) => "`iguazu contract check` shows each problem in its place",
+        PipelineError::LedgerGone { .. } => {
+            "restore it from a backup, the stream from the same one; or choose another data folder by --data"
+        }
+        PipelineError::NoContract { .. } => "give the contracts of all tables by --contracts, as they were",
         PipelineError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
             "another process listens there: end it, or choose another port by --port (0 takes a free one)"
         }
         PipelineError::Listen { .. } => "choose an address of this machine by --bind, and a port above 1023 by --port",
         PipelineError::Stream { source: StreamError::File { .. }, .. } => "nothing was changed",
         PipelineError::Stream { .. } | PipelineError::Lake { .. } => {
-            "nothing was changed; look whether the disk is full and the file is one of Iguazu's. A file that is damaged \
+            "look whether the disk is full and the file is one of Iguazu's. A file that is damaged \
              can be replaced by its copy in a backup: the ledger together with the lake and the stream"
         }
         PipelineError::Machine { .. } => "look whether the disk is full and how many threads a process may have",

@@ -1,10 +1,12 @@
 //! The pollers: a task per shard, begun when its parents are read to the end.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::host::Host;
 use iguazu_lake::ids::StreamName;
@@ -24,18 +26,16 @@ const STORE_WAIT: Duration = Duration::from_secs(1);
 /// How often it is looked whether there are new shards, if nothing else says so.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// Connections that all pollers share: one each would be as many open files as there are shards.
+const READERS: usize = 4;
+
 /// The mapping of every stream of a store to a function.
 pub struct Mapping<F> {
-    /// Where batches go.
-    pub function: F,
-    /// How it is set.
-    pub settings: Settings,
-    /// The store's writer, for checkpoints.
-    pub writer: Writer,
-    /// The store's file.
-    pub store: PathBuf,
-    /// Where batches go that are given up.
-    pub failures: PathBuf,
+    function: F,
+    settings: Settings,
+    writer: Writer,
+    readers: Vec<Mutex<Reader>>,
+    failures: PathBuf,
 }
 
 /// A shard, and where it is kept.
@@ -49,6 +49,28 @@ struct ShardTask {
 type Stop = watch::Receiver<bool>;
 
 impl<F: Function> Mapping<F> {
+    /// A mapping of the store at `store`, which `writer` writes. What is given up is kept in the folder `failures`.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn new(
+        function: F,
+        settings: Settings,
+        writer: Writer,
+        store: &Path,
+        failures: PathBuf,
+    ) -> Result<Self, StreamError> {
+        let readers = (0..READERS).map(|_| Ok(Mutex::new(Reader::open(store)?))).collect::<Result<_, StreamError>>()?;
+        Ok(Self { function, settings, writer, readers, failures })
+    }
+
+    /// Reads the store by the connection of a shard.
+    fn read<T>(&self, shard: i64, work: impl FnOnce(&Reader) -> Result<T, StreamError>) -> Result<T, StreamError> {
+        let index = usize::try_from(shard).unwrap_or(0) % self.readers.len();
+        // A reader holds nothing that a panic elsewhere could leave half changed.
+        work(&self.readers[index].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Runs until `stop` says so; a batch that is under way is finished first.
     pub async fn run(self, stop: Stop) {
         let mapping = Arc::new(self);
@@ -82,18 +104,13 @@ impl<F: Function> Mapping<F> {
     /// Shards that are not polled yet and whose parents are read to the end.
     fn ready(&self, begun: &BTreeSet<i64>) -> Result<Vec<ShardTask>, StreamError> {
         let known = self.writer.known();
-        let mut reader = None;
         let mut ready = Vec::new();
         for ((name, number), key) in &known.keys {
             let Some(shard) = known.streams.get(name).and_then(|stream| stream.shards.get(number)) else { continue };
             if begun.contains(key) {
                 continue;
             }
-            let reader = match &mut reader {
-                Some(reader) => reader,
-                none => none.insert(Reader::open(&self.store)?),
-            };
-            let read = |parent: &u32| read_to_the_end(&known, reader, name, *parent);
+            let read = |parent: &u32| self.read_to_the_end(&known, name, *parent);
             if shard.parents.iter().map(read).all(|read| matches!(read, Ok(true))) {
                 let created_ms = known.streams.get(name).map_or(0, |stream| stream.created_ms);
                 let source = Source { stream: name.clone(), created_ms, shard: *number };
@@ -103,22 +120,32 @@ impl<F: Function> Mapping<F> {
         Ok(ready)
     }
 
+    fn read_to_the_end(&self, known: &Known, stream: &StreamName, shard: u32) -> Result<bool, StreamError> {
+        let found = || {
+            let closed = known.streams.get(stream)?.shards.get(&shard)?.closed?;
+            Some((closed, *known.keys.get(&(stream.clone(), shard))?))
+        };
+        match found() {
+            Some((closed, key)) => Ok(self.read(key, |reader| reader.checkpoint(key))?.position >= closed),
+            None => Ok(false),
+        }
+    }
+
     async fn poll(&self, mut task: ShardTask, mut stop: Stop) {
-        let opened = Reader::open(&self.store).and_then(|reader| {
-            let checkpoint = reader.checkpoint(task.key)?;
-            Ok((reader, Cursor::of(&checkpoint)))
-        });
-        let (reader, mut cursor) = match opened {
-            Ok(opened) => opened,
-            Err(error) => {
-                tracing::error!(%error, shard = task.source.shard, "the shard cannot be polled");
+        let mut cursor = loop {
+            match self.read(task.key, |reader| reader.checkpoint(task.key)) {
+                Ok(checkpoint) => break Cursor::of(&checkpoint),
+                Err(error) => tracing::error!(%error, shard = task.source.shard, "the checkpoint cannot be read"),
+            }
+            pause(STORE_WAIT, &mut stop).await;
+            if *stop.borrow() {
                 return;
             }
         };
         let mut news = self.writer.newest();
         while !*stop.borrow() {
             news.mark_unchanged();
-            let page = match self.page(&reader, &task, &cursor) {
+            let page = match self.page(&task, &cursor) {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::error!(%error, shard = task.source.shard, "the shard cannot be read");
@@ -141,17 +168,18 @@ impl<F: Function> Mapping<F> {
                 page
             } else {
                 pause(self.settings.batch_window, &mut stop).await;
-                self.page(&reader, &task, &cursor).unwrap_or(page)
+                self.page(&task, &cursor).unwrap_or(page)
             };
             self.batch(&task, &mut cursor, page, &mut stop).await;
         }
     }
 
     /// What comes next, as far as one payload reaches.
-    fn page(&self, reader: &Reader, task: &ShardTask, cursor: &Cursor) -> Result<Vec<Stored>, StreamError> {
+    fn page(&self, task: &ShardTask, cursor: &Cursor) -> Result<Vec<Stored>, StreamError> {
         let limits =
             PageLimits { records: self.settings.batch_records_max, bytes: self.settings.payload_bytes_max / 4 * 3 };
-        let mut page = reader.page(task.key, cursor.position, cursor.until().unwrap_or(u64::MAX), limits)?;
+        let until = cursor.until().unwrap_or(u64::MAX);
+        let mut page = self.read(task.key, |reader| reader.page(task.key, cursor.position, until, limits))?;
         page.truncate(payload::fitting(&page, self.settings.payload_bytes_max));
         Ok(page)
     }
@@ -217,7 +245,9 @@ impl<F: Function> Mapping<F> {
     async fn invoke(&self, task: &ShardTask, page: &[Stored]) -> Outcome {
         let text = payload::of(&task.source, page);
         let deadline = SystemHost.now().plus(self.settings.timeout);
-        match self.function.invoke(text, deadline).await {
+        // A panic of the handler is a failed invocation, as on Lambda, and must not end the shard.
+        let invoked = AssertUnwindSafe(self.function.invoke(text, deadline)).catch_unwind().await;
+        match invoked.unwrap_or_else(|_| Err("the handler panicked".to_owned())) {
             Ok(answer) => payload::outcome(&task.source, page, &answer, self.settings.partial_answers),
             Err(error) => {
                 tracing::error!(error, shard = task.source.shard, records = page.len(), "an invocation failed");
@@ -249,17 +279,6 @@ impl<F: Function> Mapping<F> {
             tracing::error!(%error, shard = task.source.shard, "the checkpoint cannot be moved");
         }
         kept.is_ok()
-    }
-}
-
-fn read_to_the_end(known: &Known, reader: &Reader, stream: &StreamName, shard: u32) -> Result<bool, StreamError> {
-    let found = || {
-        let closed = known.streams.get(stream)?.shards.get(&shard)?.closed?;
-        Some((closed, *known.keys.get(&(stream.clone(), shard))?))
-    };
-    match found() {
-        Some((closed, key)) => Ok(reader.checkpoint(key)?.position >= closed),
-        None => Ok(false),
     }
 }
 

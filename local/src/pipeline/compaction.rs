@@ -8,7 +8,7 @@ use iguazu_lake::adapters::embedded::{DiskObjects, SqliteLedger};
 use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::host::Host;
 use iguazu_lake::ids::Timestamp;
-use iguazu_lake::keys::KeyPrefix;
+use iguazu_lake::keys::{KeyPrefix, ObjectKey};
 use iguazu_lake::retry::RetryPolicy;
 use iguazu_lake::sweep::{SweepBounds, sweep_orphans};
 use iguazu_setup::chain_of;
@@ -77,14 +77,16 @@ impl Compaction {
 
     pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut swept = SystemHost.now();
+        let mut orphans = [None, None];
         while !*stop.borrow() {
             let begun = SystemHost.now();
-            self.compact(&stop).await;
+            let more = self.compact(&stop).await;
             if SystemHost.now().since(swept) >= self.schedule.sweep_every && !*stop.borrow() {
-                self.sweep().await;
+                self.sweep(&mut orphans).await;
                 swept = SystemHost.now();
             }
             let rest = self.schedule.compact_every.saturating_sub(SystemHost.now().since(begun));
+            let rest = if more { Duration::ZERO } else { rest };
             tokio::select! {
                 _ = stop.changed() => {}
                 () = SystemHost.sleep(rest.max(Duration::from_millis(10))) => {}
@@ -96,7 +98,9 @@ impl Compaction {
         SystemHost.now().plus(RUN_MAX)
     }
 
-    async fn compact(&self, stop: &watch::Receiver<bool>) {
+    /// One run for each bucket of each table; returns whether anything is left. A busy bucket waits for the others.
+    async fn compact(&self, stop: &watch::Receiver<bool>) -> bool {
+        let mut more = false;
         for contract in &self.contracts {
             let table = &contract.table;
             let epoch = match self.compactor.epoch(contract, Self::deadline()).await {
@@ -107,7 +111,10 @@ impl Compaction {
                 }
             };
             for bucket in 0..epoch.buckets {
-                while !*stop.borrow() && self.bucket(contract, bucket).await {}
+                if *stop.borrow() {
+                    return false;
+                }
+                more |= self.bucket(contract, bucket).await;
             }
             match self.compactor.balance(contract, Self::deadline()).await {
                 Ok(balance) => {
@@ -121,6 +128,7 @@ impl Compaction {
         if let Err(error) = self.compactor.publish_deliveries(Self::deadline()).await {
             tracing::error!(error = chain_of(&error), "deliveries cannot be published");
         }
+        more
     }
 
     /// Compacts one bucket; returns whether something is left.
@@ -151,7 +159,8 @@ impl Compaction {
         }
     }
 
-    async fn sweep(&self) {
+    /// `orphans` says where the listing of each folder goes on, if one sweep did not reach its end.
+    async fn sweep(&self, orphans: &mut [Option<ObjectKey>; 2]) {
         let failed = |what: &str, error: &CompactError| tracing::error!(error = chain_of(error), "{what}");
         for contract in &self.contracts {
             match self.compactor.sweep(contract, Self::deadline()).await {
@@ -162,10 +171,13 @@ impl Compaction {
         if let Err(error) = self.compactor.shrink(&self.contracts, STREAM_RETENTION_MAX, Self::deadline()).await {
             failed("rows cannot be shrunk", &error);
         }
-        for prefix in [KeyPrefix::raw(), KeyPrefix::quarantine()] {
+        for (prefix, after) in [KeyPrefix::raw(), KeyPrefix::quarantine()].into_iter().zip(orphans) {
             let bounds = SweepBounds { page: SWEEP_PAGE, deadline: Self::deadline(), retry: RetryPolicy::default() };
-            match sweep_orphans(&self.objects, &self.ledger, &SystemHost, &prefix, None, &bounds).await {
-                Ok((swept, _)) => tracing::info!(folder = prefix.as_str(), ?swept, "orphans swept"),
+            match sweep_orphans(&self.objects, &self.ledger, &SystemHost, &prefix, after.take(), &bounds).await {
+                Ok((swept, rest)) => {
+                    *after = rest;
+                    tracing::info!(folder = prefix.as_str(), ?swept, "orphans swept");
+                }
                 Err(error) => tracing::error!(error = chain_of(&error), "orphans cannot be swept"),
             }
         }

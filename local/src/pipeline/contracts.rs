@@ -4,8 +4,8 @@
 //! that were there. A table's contract may be replaced by one that may follow it; anything else would make columns of
 //! the lake mean two things.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub struct Contracts {
     pub contracts: Vec<Arc<Contract>>,
     /// The same, made ready to decode by.
     pub catalog: Arc<Catalog>,
+    /// What the data folder is to keep: files by name, those only that it does not have like this.
+    unkept: Vec<(PathBuf, String)>,
 }
 
 /// Why contracts cannot be put in force.
@@ -50,6 +52,14 @@ pub enum ContractsError {
         /// The name that was given.
         given: TableName,
     },
+    /// A name was given for a table that is not there.
+    #[error("--table names the one table {table} of a lake without contracts, and contracts are in force in {folder}")]
+    TableBesideContracts {
+        /// The name.
+        table: TableName,
+        /// Where they are.
+        folder: PathBuf,
+    },
     /// They cannot be kept.
     #[error("the contracts cannot be kept in {folder}")]
     Unkept {
@@ -62,10 +72,10 @@ pub enum ContractsError {
 }
 
 impl Contracts {
-    /// The contracts of `given`, or else those of the last start, or else the built-in one; kept in `folder`.
+    /// The contracts of `given`, or else those of the last start, or else the built-in one. Nothing is written yet.
     ///
     /// # Errors
-    /// Where they are wrong, may not follow those of the last start, or cannot be kept.
+    /// Where they are wrong, or may not follow those of the last start.
     pub fn in_force(
         folder: &Folder,
         given: Option<&Path>,
@@ -78,17 +88,47 @@ impl Contracts {
         if texts.is_empty() {
             return Self::built_in(folder, table);
         }
+        if let Some(table) = table {
+            return Err(ContractsError::TableBesideContracts { table: table.clone(), folder: kept });
+        }
         let catalog = Arc::new(contracts::compile(&texts, secrets).map_err(ContractsError::Wrong)?);
         let new = contracts::parse(&texts).map_err(ContractsError::Wrong)?;
+        let mut unkept = Vec::new();
         if given.is_some() {
             let mut old = contracts::parse(&before).map_err(ContractsError::Wrong)?;
             if folder.table().exists() && before.is_empty() {
                 old.push(Contract::built_in(built_in_table(folder).map_err(damaged)?));
             }
             old.iter().try_for_each(|old| follow(old, &new, &kept))?;
-            keep(&kept, &texts).map_err(|source| ContractsError::Unkept { folder: kept, source })?;
+            // By the table's name, whatever the file was called: so each takes the place of the one before.
+            let files = new
+                .iter()
+                .zip(&texts)
+                .map(|(contract, (_, text))| (kept.join(format!("{}.toml", contract.table)), text.clone()));
+            unkept.extend(files.filter(|(path, text)| fs::read_to_string(path).ok().as_ref() != Some(text)));
         }
-        Ok(Self { contracts: new.into_iter().map(Arc::new).collect(), catalog })
+        Ok(Self { contracts: new.into_iter().map(Arc::new).collect(), catalog, unkept })
+    }
+
+    /// Puts them in force: the data folder keeps them from here on. Each file takes the place of the one before at once,
+    /// so a reader finds a contract of every table at any moment, and so does a start after a crash.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn keep(&self) -> Result<(), ContractsError> {
+        let write = |path: &Path, text: &str| {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            fs::create_dir_all(folder)?;
+            let new = path.with_extension("new");
+            let mut file = File::create(&new)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, path)?;
+            File::open(folder)?.sync_all()
+        };
+        self.unkept.iter().try_for_each(|(path, text)| {
+            write(path, text).map_err(|source| ContractsError::Unkept { folder: path.clone(), source })
+        })
     }
 
     /// The built-in contract, of the table that the first start named.
@@ -101,9 +141,9 @@ impl Contracts {
             Some(given) => given.clone(),
             None => kept,
         };
-        fs::write(&path, format!("{table}\n")).map_err(|source| ContractsError::Unkept { folder: path, source })?;
+        let unkept = if path.exists() { Vec::new() } else { vec![(path, format!("{table}\n"))] };
         let catalog = Arc::new(Catalog::built_in(table.clone(), Limits::default()));
-        Ok(Self { contracts: vec![Arc::new(Contract::built_in(table))], catalog })
+        Ok(Self { contracts: vec![Arc::new(Contract::built_in(table))], catalog, unkept })
     }
 }
 
@@ -133,26 +173,6 @@ fn told(change: &Change) -> String {
     format!("  {}: {}", change.field, change.reason)
 }
 
-/// Puts the texts in the place of those that were kept: all of them, or none.
-fn keep(folder: &Path, texts: &[Text]) -> io::Result<()> {
-    let (new, old) = (folder.with_extension("new"), folder.with_extension("old"));
-    for leftover in [&new, &old] {
-        if leftover.exists() {
-            fs::remove_dir_all(leftover)?;
-        }
-    }
-    fs::create_dir(&new)?;
-    for (name, text) in texts {
-        let name = Path::new(name).file_name().unwrap_or_default();
-        fs::write(new.join(name), text)?;
-    }
-    if folder.exists() {
-        fs::rename(folder, &old)?;
-    }
-    fs::rename(&new, folder)?;
-    if old.exists() { fs::remove_dir_all(&old) } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +181,7 @@ mod tests {
 
     fn in_force(folder: &Folder, given: Option<&Path>) -> Result<Vec<String>, String> {
         Contracts::in_force(folder, given, None, &Secrets::default())
+            .and_then(|found| found.keep().map(|()| found))
             .map(|found| found.contracts.iter().map(|one| format!("{} v{}", one.table, one.version)).collect())
             .map_err(|error| error.to_string())
     }
@@ -186,6 +207,11 @@ mod tests {
         assert_eq!(in_force(&folder, Some(&given)).unwrap(), ["orders v2"]);
         assert_eq!(in_force(&folder, None).unwrap(), ["orders v2"]);
 
+        // What a start that died has left half written is nobody's contract.
+        fs::write(folder.contracts().join("orders.new"), "table = ").unwrap();
+        assert_eq!(in_force(&folder, None).unwrap(), ["orders v2"]);
+        assert_eq!(fs::read_dir(folder.contracts()).unwrap().count(), 2, "one file for the table, and the leftover");
+
         fs::rename(&orders, given.join("others.toml")).unwrap();
         fs::write(given.join("others.toml"), ORDERS.replace("orders", "others")).unwrap();
         let gone = in_force(&folder, Some(&given)).unwrap_err();
@@ -194,10 +220,12 @@ mod tests {
         let own = Folder::at(root.path().join("own"));
         fs::create_dir_all(own.path()).unwrap();
         let named = |name: Option<&TableName>| Contracts::in_force(&own, None, name, &Secrets::default());
-        assert_eq!(named(Some(&table)).unwrap().contracts[0].table, table);
+        named(Some(&table)).unwrap().keep().unwrap();
         assert_eq!(named(None).unwrap().contracts[0].table, table, "the name is kept");
         let refused = named(Some(&"events".parse().unwrap())).err().unwrap().to_string();
         assert_eq!(refused, "the table of this data folder is shop, not events");
+        let beside = Contracts::in_force(&folder, None, Some(&table), &Secrets::default()).err().unwrap().to_string();
+        assert!(beside.starts_with("--table names the one table shop"), "{beside}");
         let gone = in_force(&own, Some(&given)).unwrap_err();
         assert!(gone.starts_with("the contract of shop may not follow"), "{gone}");
 

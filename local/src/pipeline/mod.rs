@@ -6,6 +6,7 @@
 //! All that is remembered is in the data folder, and each part can be killed at any moment: the stream is durable before
 //! a put is answered, checkpoints follow commits, and what comes twice is known by the ledger.
 
+mod agreement;
 mod compaction;
 mod contracts;
 mod function;
@@ -98,6 +99,20 @@ pub enum PipelineError {
         #[source]
         source: PortError,
     },
+    /// There are files, and nothing that says which of them count.
+    #[error("the lake holds files, and its ledger {path} is gone")]
+    LedgerGone {
+        /// Where it should be.
+        path: std::path::PathBuf,
+    },
+    /// A table has lost its contract.
+    #[error("the ledger has versions of the table {table}, and no contract in {folder} describes it")]
+    NoContract {
+        /// The table.
+        table: TableName,
+        /// Where contracts are kept.
+        folder: std::path::PathBuf,
+    },
     /// The port cannot be had.
     #[error("the endpoint cannot listen on {address}")]
     Listen {
@@ -126,7 +141,7 @@ pub struct Running {
     pub tables: Vec<TableName>,
     folder: Folder,
     stop: watch::Sender<bool>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<(&'static str, JoinHandle<()>)>,
     _held: Held,
 }
 
@@ -143,6 +158,9 @@ pub fn start(settings: &Settings) -> Result<Running, PipelineError> {
     let held = Held::take(folder)?;
     let contracts =
         Contracts::in_force(folder, settings.contracts.as_deref(), settings.table.as_ref(), &settings.secrets)?;
+    if agreement::ledger_is_gone(folder) {
+        return Err(PipelineError::LedgerGone { path: folder.ledger() });
+    }
     let at = |path: std::path::PathBuf| move |source| PipelineError::Lake { path, source };
     let objects = DiskObjects::open(folder.lake()).map_err(at(folder.lake()))?;
     let ledger = SqliteLedger::open(folder.ledger()).map_err(at(folder.ledger()))?;
@@ -153,36 +171,67 @@ pub fn start(settings: &Settings) -> Result<Running, PipelineError> {
     listener.set_nonblocking(true).map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
     let served = Endpoint::new(writer.clone(), &folder.stream(), settings.retention_hours).map_err(stream_error)?;
+    let (ingesting, compacting, serving) = (runtime("ingest", 2)?, runtime("compact", 1)?, runtime("endpoint", 2)?);
+    let committed = compacting.block_on(agreement::committed(&ledger, &writer.known()));
+    let committed = committed.map_err(at(folder.ledger()))?;
+    let described = |table: &TableName| contracts.contracts.iter().any(|contract| contract.table == *table);
+    if let Some(table) = committed.tables.iter().find(|table| !described(table)) {
+        return Err(PipelineError::NoContract { table: table.clone(), folder: folder.contracts() });
+    }
+    let moved = writer.agree_now(committed.positions).map_err(stream_error)?;
+    if moved > 0 {
+        tracing::warn!(shards = moved, "checkpoints were beyond what the ledger holds, and are moved back");
+    }
     make_streams(settings, &writer).map_err(stream_error)?;
 
-    let (stop, stopping) = watch::channel(false);
     let function = InProcess::new(ingest(objects.clone(), ledger.clone(), &contracts, writer.clone()));
-    let mapping = Mapping {
-        function,
-        settings: settings.mapping,
-        writer: writer.clone(),
-        store: folder.stream(),
-        failures: folder.failures(),
-    };
+    let mapping = Mapping::new(function, settings.mapping, writer.clone(), &folder.stream(), folder.failures())
+        .map_err(stream_error)?;
     let compaction = compaction::Compaction::new(settings, objects, ledger, contracts.contracts.clone(), writer);
-    let mut threads = vec![writing];
-    let (mapping_stop, compaction_stop) = (stopping.clone(), stopping.clone());
-    threads.push(thread("ingest", runtime("ingest", 2)?, move || mapping.run(mapping_stop))?);
-    threads.push(thread("compact", runtime("compact", 1)?, move || compaction.run(compaction_stop))?);
-    threads.push(thread("endpoint", runtime("endpoint", 2)?, move || serve(listener, served, stopping))?);
+    // Everything that is needed is there, so the start is good, and what it changes for the next one may be written.
+    contracts.keep()?;
     let text = format!("http://{address}\n");
     std::fs::write(folder.address(), text).map_err(machine("the address cannot be written to the data folder"))?;
+
+    let (stop, stopping) = watch::channel(false);
     let tables = contracts.contracts.iter().map(|contract| contract.table.clone()).collect();
-    Ok(Running { address, tables, folder: folder.clone(), stop, threads, _held: held })
+    let mut running = Running {
+        address,
+        tables,
+        folder: folder.clone(),
+        stop,
+        threads: vec![("stream-writer", writing)],
+        _held: held,
+    };
+    let (mapping_stop, compaction_stop) = (stopping.clone(), stopping.clone());
+    let begun = (|| {
+        running.threads.push(("ingest", thread("ingest", ingesting, move || mapping.run(mapping_stop))?));
+        running.threads.push(("compact", thread("compact", compacting, move || compaction.run(compaction_stop))?));
+        running.threads.push(("endpoint", thread("endpoint", serving, move || serve(listener, served, stopping))?));
+        Ok(())
+    })();
+    match begun {
+        Ok(()) => Ok(running),
+        Err(error) => {
+            running.stop();
+            Err(error)
+        }
+    }
 }
 
 impl Running {
+    /// The name of a part that has ended although nobody told it to. The others are of no use then.
+    #[must_use]
+    pub fn ended(&self) -> Option<&'static str> {
+        self.threads.iter().find(|(_, thread)| thread.is_finished()).map(|(name, _)| *name)
+    }
+
     /// Ends the pipeline: what is under way is finished, and nothing new is begun.
     pub fn stop(self) {
         let _ = self.stop.send(true);
-        for thread in self.threads {
+        for (part, thread) in self.threads {
             if thread.join().is_err() {
-                tracing::error!("a part of the pipeline had died");
+                tracing::error!(part, "a part of the pipeline had died");
             }
         }
         // Whoever looks for it knows then that nobody listens; after a kill it is found out by trying.

@@ -15,6 +15,7 @@
 //! - [`topology`] is pure: which shard takes a hash, and what a split or a merge makes of the shards.
 
 pub mod limits;
+mod round;
 pub mod sequence;
 pub mod store;
 pub mod topology;

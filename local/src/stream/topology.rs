@@ -185,8 +185,13 @@ impl Stream {
             self.open().iter().map(|shard| (shard.number, shard.first_hash, shard.last_hash)).collect();
         let open = u32::try_from(ranges.len()).map_err(|_| TopologyError::Exhausted)?;
         if target == open.saturating_mul(2) {
-            for (shard, first, last) in ranges {
-                self.split(shard, first + (last - first) / 2 + 1, position)?;
+            let halves = |(shard, first, last)| {
+                let at = u128::checked_add(first + (last - first) / 2, 1).filter(|at| *at <= last);
+                at.map(|at| (shard, at)).ok_or(TopologyError::SplitOutside { shard, at: first, first, last })
+            };
+            // All of them or none: a shard of a single hash cannot be split.
+            for (shard, at) in ranges.into_iter().map(halves).collect::<Result<Vec<(u32, u128)>, _>>()? {
+                self.split(shard, at, position)?;
             }
         } else if open % 2 == 0 && target == open / 2 {
             for pair in ranges.chunks_exact(2) {
@@ -277,18 +282,27 @@ mod tests {
         #[test]
         fn after_any_changes_the_open_shards_take_every_hash_once(
             shards in 1_u32..9,
-            changes in proptest::collection::vec((any::<bool>(), any::<u32>(), any::<u128>()), 0..20),
+            changes in proptest::collection::vec(
+                (0_u8..4, any::<u32>(), prop_oneof![Just(u128::MAX), Just(1), any::<u128>()]),
+                0..20,
+            ),
             key in ".*",
         ) {
             let mut stream = stream(shards);
-            for (position, (split, which, at)) in changes.into_iter().enumerate() {
+            for (position, (kind, which, at)) in changes.into_iter().enumerate() {
                 let open: Vec<u32> = stream.open().iter().map(|shard| shard.number).collect();
                 let index = which as usize % open.len();
-                let _ = if split {
-                    stream.split(open[index], at, position as u64)
-                } else {
-                    stream.merge(open[index], open[(index + 1) % open.len()], position as u64)
+                let before = stream.clone();
+                let changed = match kind {
+                    0 => stream.split(open[index], at, position as u64),
+                    1 => stream.merge(open[index], open[(index + 1) % open.len()], position as u64),
+                    2 => stream.scale(2 * open.len() as u32, position as u64),
+                    _ => stream.scale(open.len() as u32 / 2, position as u64),
                 };
+                prop_assert!(changed.is_ok() || stream == before);
+                if stream.open().len() > 64 {
+                    break;
+                }
                 prop_assert!(covers_everything_once(&stream));
             }
             prop_assert!(stream.shard_of(hash(&key)).is_some());

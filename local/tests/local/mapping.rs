@@ -76,13 +76,8 @@ fn settings() -> Settings {
 /// Runs the mapping until nothing is behind.
 async fn drain(folder: &TempDir, writer: &Writer, function: &Scripted, settings: Settings) {
     let path = folder.path().join("stream.sqlite");
-    let mapping = Mapping {
-        function: function.clone(),
-        settings,
-        writer: writer.clone(),
-        store: path.clone(),
-        failures: folder.path().join("failures"),
-    };
+    let failures = folder.path().join("failures");
+    let mapping = Mapping::new(function.clone(), settings, writer.clone(), &path, failures).unwrap();
     let (stop, stopping) = watch::channel(false);
     let mut running = JoinSet::new();
     running.spawn(mapping.run(stopping));
@@ -200,4 +195,51 @@ async fn what_is_too_old_is_kept_and_not_tried() {
     drain(&folder, &writer, &function, settings).await;
     assert_eq!(function.seen.lock().unwrap().len(), 0);
     assert_eq!(failures::list(&folder.path().join("failures")).unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_panics_has_failed_and_the_shard_goes_on() {
+    let (folder, writer) = store(1, false).await;
+    put(&writer, 0, 20).await;
+    let panics = |batch: &Batch| batch.1.iter().any(|(_, text)| text == "7");
+    let function = Scripted::new(move |batch| if panics(batch) { panic!("a defect") } else { Ok("{}".into()) });
+    drain(&folder, &writer, &function, Settings { retries_max: Some(0), ..settings() }).await;
+    let handed: std::collections::BTreeSet<_> =
+        function.seen.lock().unwrap().iter().flat_map(|batch| batch.1.iter().map(|(_, text)| text.clone())).collect();
+    assert_eq!((handed.len(), handed.contains("7")), (19, false));
+    assert_eq!(failures::list(&folder.path().join("failures")).unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn children_begin_although_a_checkpoint_of_their_parent_could_not_be_kept() {
+    let (folder, writer) = store(1, false).await;
+    put(&writer, 0, 10).await;
+    writer.change("events".parse().unwrap(), Change::Split { shard: 0, at: u128::MAX / 2 }).await.unwrap();
+    put(&writer, 10, 20).await;
+    let other = rusqlite::Connection::open(folder.path().join("stream.sqlite")).unwrap();
+    // The parent's checkpoint cannot be kept until somebody says so.
+    other
+        .execute_batch(
+            "CREATE TRIGGER refuse BEFORE INSERT ON checkpoints WHEN NEW.shard = 1 AND NOT EXISTS (SELECT * FROM looked)
+             BEGIN SELECT RAISE(ABORT, 'no'); END;
+             CREATE TABLE looked (n INTEGER);",
+        )
+        .unwrap();
+    let function = Scripted::new(move |_| Ok("{}".into()));
+    let looking = {
+        let function = function.clone();
+        let path = folder.path().join("stream.sqlite");
+        std::thread::spawn(move || {
+            // Until the parent's records were handed over more than once it is refused, and then taken.
+            let other = rusqlite::Connection::open(path).unwrap();
+            while function.seen.lock().unwrap().len() < 2 {
+                std::thread::yield_now();
+            }
+            other.busy_timeout(Duration::from_secs(10)).unwrap();
+            other.execute_batch("INSERT INTO looked VALUES (1)").unwrap();
+        })
+    };
+    drain(&folder, &writer, &function, settings()).await;
+    looking.join().unwrap();
+    assert_eq!(function.done().len(), 20);
 }

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use iguazu_audit::Folder;
 use iguazu_compact::arrange::Sizes;
+use iguazu_lake::adapters::embedded::SqliteLedger;
+use iguazu_lake::ids::ChainId;
+use iguazu_lake::ports::Ledger;
 use iguazu_local::mapping;
 use iguazu_local::pipeline::{self, HeldError, PipelineError, Schedule, Settings};
 use iguazu_local::stream::{Reader, StreamError};
@@ -73,4 +76,32 @@ fn what_it_needs_and_cannot_have_is_told_and_nothing_runs() {
     assert!(matches!(refused, PipelineError::Stream { source: StreamError::Sqlite { .. }, .. }), "{refused}");
     std::fs::write(folder.stream(), bytes).unwrap();
     pipeline::start(&settings(&folder)).unwrap().stop();
+}
+
+#[test]
+fn a_lake_without_its_ledger_or_a_table_without_its_contract_is_not_taken_for_a_new_one() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Folder::at(root.path().join("data"));
+    let contracts = root.path().join("contracts");
+    std::fs::create_dir_all(&contracts).unwrap();
+    std::fs::write(contracts.join("orders.toml"), "table = \"orders\"\nversion = 1\ntypes = [\"order.*\"]\n").unwrap();
+    let given = Settings { contracts: Some(contracts), ..settings(&folder) };
+    pipeline::start(&given).unwrap().stop();
+    let chain = ChainId::Bucket { table: "orders".parse().unwrap(), epoch: 0, bucket: 0 };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ledger = SqliteLedger::open(folder.ledger()).unwrap();
+    runtime.block_on(ledger.register(&chain)).unwrap();
+    drop(ledger);
+
+    std::fs::remove_dir_all(folder.contracts()).unwrap();
+    let refused = pipeline::start(&settings(&folder)).err().unwrap();
+    assert!(matches!(refused, PipelineError::NoContract { .. }), "{refused}");
+    assert!(!folder.table().exists(), "a start that is refused changes nothing");
+    pipeline::start(&given).unwrap().stop();
+    assert!(folder.contracts().join("orders.toml").exists());
+
+    std::fs::create_dir_all(folder.lake().join("raw/orders")).unwrap();
+    std::fs::rename(folder.ledger(), folder.path().join("elsewhere")).unwrap();
+    let refused = pipeline::start(&settings(&folder)).err().unwrap();
+    assert!(matches!(refused, PipelineError::LedgerGone { .. }), "{refused}");
 }

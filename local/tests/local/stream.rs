@@ -189,3 +189,36 @@ fn a_file_of_something_else_or_of_a_newer_program_is_refused() {
     std::fs::write(&path, "no database at all, but long enough to look at").unwrap();
     assert!(matches!(Writer::open(&path, false).unwrap_err(), StreamError::Sqlite { .. }));
 }
+
+#[test]
+fn a_store_that_was_restored_agrees_with_the_ledger_before_anything_is_put() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stream.sqlite");
+    let (writer, _) = Writer::open(&path, false).unwrap();
+    let stream: iguazu_lake::ids::StreamName = "events".parse().unwrap();
+    writer.create_now(stream.clone(), 1, 24, NOW).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let put = |text: &str| {
+        let (_, placed) = runtime.block_on(writer.put(stream.clone(), vec![entry("k", text)], NOW)).unwrap();
+        placed[0].unwrap().position
+    };
+    let (first, second) = (put("1"), put("2"));
+    runtime.block_on(writer.checkpoint(1, Checkpoint { position: second, pending: String::new() })).unwrap();
+    let committed = |position| [((stream.clone(), 0), position)].into();
+
+    assert_eq!(writer.agree_now(committed(second)).unwrap(), 0);
+    assert_eq!(reader(&folder).checkpoint(1).unwrap().position, second);
+    // The ledger is older: the second record is in no row of it, and has to be handed over once more.
+    assert_eq!(writer.agree_now(committed(first)).unwrap(), 1);
+    assert_eq!(reader(&folder).checkpoint(1).unwrap().position, first);
+    // The store is older: what rows have committed is not given out again.
+    assert_eq!(writer.agree_now(committed(900)).unwrap(), 0);
+    assert!(put("3") > 900);
+    // The end of a closed shard is no record, and stays.
+    runtime.block_on(writer.change(stream.clone(), Change::Split { shard: 0, at: 7 })).unwrap();
+    let end = writer.known().streams[&stream].shards[&0].closed.unwrap();
+    let last = put("child") - 1;
+    assert!(end <= last);
+    runtime.block_on(writer.checkpoint(1, Checkpoint { position: end, pending: String::new() })).unwrap();
+    assert_eq!(writer.agree_now(committed(end - 1)).unwrap(), 0);
+}

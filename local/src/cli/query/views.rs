@@ -11,7 +11,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 use iguazu_transform::Contract;
 use iguazu_transform::contract::ddl::QUARANTINE;
 use iguazu_transform::contract::{MeasureKind, ROLLUP_COLUMNS, Rollup};
@@ -88,7 +88,7 @@ pub fn views(files: &Files) -> Vec<View> {
         for (rollup, of) in contract.rollups.iter().zip(rollups) {
             add(
                 format!("{table}_{}", rollup.name),
-                sums(rollup, &relation(&contract.rollup_schema(rollup), &of.parts)),
+                sums(contract, rollup, &relation(&contract.rollup_schema(rollup), &of.parts)),
             );
         }
         add(format!("{table}_raw"), relation(&contract.arrow_schema(), raw));
@@ -154,7 +154,8 @@ fn duckdb_type(kind: &DataType) -> String {
 }
 
 /// The parts of a roll-up, added up.
-fn sums(rollup: &Rollup, parts: &str) -> String {
+fn sums(contract: &Contract, rollup: &Rollup, parts: &str) -> String {
+    let schema = contract.rollup_schema(rollup);
     let [window_start, count, overflowed] = ROLLUP_COLUMNS;
     let groups: Vec<_> =
         std::iter::once(window_start).chain(rollup.by.iter().map(|name| name.as_str())).map(identifier).collect();
@@ -167,7 +168,17 @@ fn sums(rollup: &Rollup, parts: &str) -> String {
             MeasureKind::Sum => {
                 let text = literal(measure.name.as_str());
                 let too_large = format!("list_contains(string_split({}, ','), {text})", identifier(overflowed));
-                format!("CASE WHEN count(*) FILTER (WHERE {too_large}) = 0 THEN sum({name}) END AS {name}")
+                // DuckDB adds decimals modulo 2^128 without a word, so a sum near that is refused by a rougher one.
+                let scale = match schema.field_with_name(measure.name.as_str()).map(Field::data_type) {
+                    Ok(DataType::Decimal128(_, scale)) => i32::from(*scale),
+                    _ => 0,
+                };
+                let near = format!("abs(sum({name}::DOUBLE)) >= 1.6e{}", 38 - scale);
+                let refusal = literal(&format!("the sum {} has too many digits for DuckDB", measure.name.as_str()));
+                format!(
+                    "CASE WHEN count(*) FILTER (WHERE {too_large}) > 0 THEN NULL WHEN {near} THEN error({refusal}) \
+                     ELSE sum({name}) END AS {name}"
+                )
             }
             MeasureKind::Min => format!("min({name}) AS {name}"),
             MeasureKind::Max => format!("max({name}) AS {name}"),
@@ -230,8 +241,9 @@ max = { largest = "amount" }
         let views = views(&files());
         let expected = "CREATE VIEW \"orders_hourly\" AS SELECT \"window_start\", \"event_type\", \
             sum(\"count\")::BIGINT AS \"count\", \
-            CASE WHEN count(*) FILTER (WHERE list_contains(string_split(\"overflowed\", ','), 'sum_amount')) = 0 \
-            THEN sum(\"sum_amount\") END AS \"sum_amount\", max(\"largest\") AS \"largest\" FROM (SELECT * FROM \
+            CASE WHEN count(*) FILTER (WHERE list_contains(string_split(\"overflowed\", ','), 'sum_amount')) > 0 \
+            THEN NULL WHEN abs(sum(\"sum_amount\"::DOUBLE)) >= 1.6e36 \
+            THEN error('the sum sum_amount has too many digits for DuckDB') ELSE sum(\"sum_amount\") END AS \"sum_amount\", max(\"largest\") AS \"largest\" FROM (SELECT * FROM \
             (SELECT NULL::TIMESTAMPTZ AS \"window_start\", NULL::VARCHAR AS \"event_type\", NULL::BIGINT AS \"count\", \
             NULL::DECIMAL(38,2) AS \"sum_amount\", NULL::DECIMAL(18,2) AS \"largest\", NULL::VARCHAR AS \"overflowed\" \
             WHERE false)) GROUP BY \"window_start\", \"event_type\";";
