@@ -5,14 +5,16 @@ use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::host::Host;
 use miette::{IntoDiagnostic, WrapErr};
 
-use super::status::ShardProgress;
+use super::status::{Mapping, ShardProgress};
+use crate::mapping::failures;
 use crate::stream::{Reader, sequence, topology};
 
-/// The progress of every shard of the stream's store, or nothing if there is no such store.
-pub(super) fn read(folder: &Folder) -> miette::Result<Option<Vec<ShardProgress>>> {
+/// The progress of every shard of the stream's store, and what was given up.
+pub(super) fn read(folder: &Folder) -> miette::Result<Mapping> {
+    let given_up = failures::list(&folder.failures()).into_diagnostic().wrap_err("the failures cannot be read")?.len();
     let path = folder.stream();
     if !path.exists() {
-        return Ok(None);
+        return Ok(Mapping { progress: None, given_up });
     }
     let about = || format!("the stream in {} cannot be read", path.display());
     let found = Reader::open(&path).and_then(|reader| reader.progress()).into_diagnostic().wrap_err_with(about)?;
@@ -28,5 +30,5 @@ pub(super) fn read(folder: &Folder) -> miette::Result<Option<Vec<ShardProgress>>
             behind_seconds: progress.behind_since.map_or(0.0, |since| now.since(since).as_secs_f64()),
         }
     };
-    Ok(Some(found.into_iter().map(shown).collect()))
+    Ok(Mapping { progress: Some(found.into_iter().map(shown).collect()), given_up })
 }

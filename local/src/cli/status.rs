@@ -35,12 +35,21 @@ pub struct ShardProgress {
     pub behind_seconds: f64,
 }
 
+/// What is known beside the lake: of the mapping.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Mapping {
+    /// How far it is in each shard; nothing, if there is no stream.
+    #[serde(rename = "mapping")]
+    pub progress: Option<Vec<ShardProgress>>,
+    /// Batches that it gave up and that nobody has driven again.
+    pub given_up: usize,
+}
+
 pub fn run(common: &Common, _args: Args) -> Answer {
-    let status = read(common)?;
-    let answer = if status.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
-    let progress = super::progress::read(&common.folder)?;
-    say(&shown_with(&status, progress.as_deref(), common.json)?)?;
-    Ok(answer)
+    let (status, mapping) = (read(common)?, super::progress::read(&common.folder)?);
+    let well = status.findings.is_empty() && mapping.given_up == 0;
+    say(&shown_with(&status, &mapping, common.json)?)?;
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }
 
 /// Reads how far the lake has come.
@@ -60,18 +69,19 @@ pub(super) fn wait<T>(work: impl Future<Output = T>) -> miette::Result<T> {
 }
 
 /// The status with the progress of the mapping, where that is known; as JSON, or for people.
-pub(super) fn shown_with(status: &Status, progress: Option<&[ShardProgress]>, json: bool) -> miette::Result<String> {
+pub(super) fn shown_with(status: &Status, mapping: &Mapping, json: bool) -> miette::Result<String> {
     if json {
         #[derive(Serialize)]
         struct Document<'a> {
             #[serde(flatten)]
             status: &'a Status,
-            mapping: Option<&'a [ShardProgress]>,
+            #[serde(flatten)]
+            mapping: &'a Mapping,
         }
-        let text = serde_json::to_string_pretty(&Document { status, mapping: progress }).into_diagnostic()?;
+        let text = serde_json::to_string_pretty(&Document { status, mapping }).into_diagnostic()?;
         return Ok(text + "\n");
     }
-    let mut text = format!("{}\n\n{}\n", shards(&status.shards, progress), tables(&status.tables));
+    let mut text = format!("{}\n\n{}\n", shards(&status.shards, mapping.progress.as_deref()), tables(&status.tables));
     if status.findings.is_empty() {
         text.push_str(
             "\nEverything adds up: delivered = accepted + quarantined, accepted = live + duplicates + pending.\n",
@@ -80,6 +90,12 @@ pub(super) fn shown_with(status: &Status, progress: Option<&[ShardProgress]>, js
         text = format!(
             "{text}\n{}\nRun `iguazu verify` to see what else is wrong.\n",
             super::verify::findings(&status.findings)
+        );
+    }
+    if mapping.given_up > 0 {
+        text = format!(
+            "{text}\nBatches that were given up: {}. Mend the cause, and then run `iguazu redrive`.\n",
+            mapping.given_up
         );
     }
     Ok(text)
@@ -247,7 +263,7 @@ mod tests {
 
     #[test]
     fn without_the_stream_the_lag_is_left_open() {
-        let text = shown_with(&example(), None, false).unwrap();
+        let text = shown_with(&example(), &Mapping::default(), false).unwrap();
         assert!(text.contains("orders/shardId-000000000000") && text.contains("3 to 5"), "{text}");
         assert!(text.contains("2026-11-21T00:00:00Z"), "{text}");
         assert!(text.contains("3.0 MiB") && text.contains("Everything adds up"), "{text}");
@@ -263,7 +279,7 @@ mod tests {
             behind_seconds: 2.5,
             ..ShardProgress::default()
         };
-        let text = shown_with(&example(), Some(&[progress]), false).unwrap();
+        let text = shown_with(&example(), &Mapping { progress: Some(vec![progress]), given_up: 2 }, false).unwrap();
         assert!(text.contains("1234") && text.contains("2.5 s"), "{text}");
     }
 
@@ -277,7 +293,7 @@ mod tests {
             ..ShardProgress::default()
         };
         let progress = [of("shardId-000000000000", 11), of("shardId-000000000001", 4_321)];
-        let text = shown_with(&example(), Some(&progress), false).unwrap();
+        let text = shown_with(&example(), &Mapping { progress: Some(progress.to_vec()), given_up: 0 }, false).unwrap();
         let rows: Vec<_> = text.lines().filter(|line| line.contains("orders/shardId-")).collect();
         assert_eq!(rows.len(), 2, "{text}");
         assert!(rows[0].contains("shardId-000000000000") && rows[0].contains(" 11 "), "{text}");
@@ -287,7 +303,7 @@ mod tests {
 
     #[test]
     fn as_json_it_is_one_document() {
-        let text = shown_with(&example(), None, true).unwrap();
+        let text = shown_with(&example(), &Mapping::default(), true).unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["shards"][0]["delivered"], 64);
         assert_eq!(value["tables"][0]["versions"]["1"], 5);

@@ -33,8 +33,8 @@ pub fn run(common: &Common, args: Args) -> Answer {
     let mut looks = 0;
     loop {
         let read = status::read(common)?;
-        let progress = progress::read(&common.folder)?;
-        let text = status::shown_with(&read, progress.as_deref(), common.json)?;
+        let mapping = progress::read(&common.folder)?;
+        let text = status::shown_with(&read, &mapping, common.json)?;
         let text = if common.json { one_line(&text)? } else { framed(&text, out.is_terminal()) };
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         if written.is_err() {
