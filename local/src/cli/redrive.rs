@@ -1,25 +1,23 @@
 //! `iguazu redrive`: what the mapping gave up, through the handler once more under its original ids.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use iguazu_ingest::Handled;
 use iguazu_ingest::invocation::Invocation;
-use iguazu_lake::adapters::embedded::{DiskObjects, SqliteLedger};
 use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::host::Host;
 use iguazu_lake::ids::StreamName;
 use iguazu_lake::ports::{Fault, PortError};
 use iguazu_setup::chain_of;
-use iguazu_setup::environment::Environment;
-use iguazu_setup::variables::Reader as Variables;
-use miette::{IntoDiagnostic, WrapErr, miette};
+use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
 
 use super::present::{say, say_json, table};
-use super::{Answer, Common, NO};
+use super::{Answer, Common, NO, lake};
 use crate::mapping::failures;
-use crate::pipeline::{Contracts, ingest};
+use crate::pipeline::ingest;
 use crate::stream::{Reader, Streams as KnownStreams};
 
 /// How long one batch may take.
@@ -71,26 +69,16 @@ pub fn run(common: &Common, args: Args) -> Answer {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().into_diagnostic()?;
-    let all = runtime.block_on(redrive(common, &files))?;
+    let all = lake::block_on(redrive(common, &files))??;
     show(common, &all)?;
     Ok(if all.iter().all(|one| one.committed) { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }
 
 async fn redrive(common: &Common, files: &[std::path::PathBuf]) -> miette::Result<Vec<Redriven>> {
     let folder = &common.folder;
-    let mut environment = Environment::read();
-    environment.variables.retain(|(name, _)| name.starts_with("IGUAZU_SECRET_"));
-    let mut variables = Variables::new(&environment.variables, &[]);
-    let secrets = variables.secrets();
-    if !variables.problems.is_empty() {
-        return Err(miette!("{}", variables.problems.join("\n")));
-    }
-    let contracts = Contracts::in_force(folder, None, None, &secrets).into_diagnostic()?;
-    let objects = DiskObjects::open(folder.lake()).into_diagnostic()?;
-    let ledger = SqliteLedger::open(folder.ledger()).into_diagnostic()?;
+    let (opened, catalog) = (lake::open(folder)?, Arc::new(lake::catalog(folder)?));
     let (streams, _) = Reader::open(&folder.stream()).and_then(|reader| reader.streams()).into_diagnostic()?;
-    let handler = ingest(objects, ledger, &contracts, Snapshot(streams));
+    let handler = ingest(opened.objects, opened.ledger, catalog, Snapshot(streams));
     let mut all = Vec::new();
     for file in files {
         let deadline = SystemHost.now().plus(TIMEOUT);

@@ -3,7 +3,6 @@
 //! What was delivered and compacted is read from the lake and the ledger. How far the mapping is behind its stream is known
 //! to the stream's store alone, and is handed in as [`ShardProgress`].
 
-use std::future::Future;
 use std::process::ExitCode;
 
 use comfy_table::{CellAlignment, Table};
@@ -12,6 +11,7 @@ use iguazu_lake::ids::Timestamp;
 use miette::{IntoDiagnostic, WrapErr};
 use serde::Serialize;
 
+use super::lake::block_on;
 use super::present::{say, table};
 use super::{Answer, Common, NO};
 
@@ -55,17 +55,7 @@ pub fn run(common: &Common, _args: Args) -> Answer {
 /// Reads how far the lake has come.
 pub(super) fn read(common: &Common) -> miette::Result<Status> {
     let (objects, ledger, contracts) = open(&common.folder).into_diagnostic()?;
-    wait(status(&objects, &ledger, &contracts))?.into_diagnostic().wrap_err("the status could not be read")
-}
-
-/// Runs work that reads on a runtime of its own.
-pub(super) fn wait<T>(work: impl Future<Output = T>) -> miette::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .into_diagnostic()
-        .wrap_err("no runtime could be started")?;
-    Ok(runtime.block_on(work))
+    block_on(status(&objects, &ledger, &contracts))?.into_diagnostic().wrap_err("the status could not be read")
 }
 
 /// The status with the progress of the mapping, where that is known; as JSON, or for people.

@@ -8,7 +8,7 @@ use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::host::Host;
 use miette::IntoDiagnostic;
 
-use super::{Answer, Common, progress, status};
+use super::{Answer, Common, lake, progress, status};
 
 /// Moves to the corner of a terminal; what is left there is cleared line by line, so that nothing flickers.
 const CORNER: &str = "\x1b[H";
@@ -45,7 +45,7 @@ pub fn run(common: &Common, args: Args) -> Answer {
         if args.times.is_some_and(|times| looks >= times) {
             return Ok(ExitCode::SUCCESS);
         }
-        status::wait(SystemHost.sleep(args.every))?;
+        lake::block_on(SystemHost.sleep(args.every))?;
     }
 }
 

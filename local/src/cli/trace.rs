@@ -23,7 +23,7 @@ pub struct Args {
 pub fn run(common: &Common, args: Args) -> Answer {
     let (objects, ledger, contracts) = open(&common.folder).into_diagnostic()?;
     let work = trace(&objects, &ledger, &contracts, args.id);
-    let trace = super::status::wait(work)?.into_diagnostic().wrap_err("the event could not be traced")?;
+    let trace = super::lake::block_on(work)?.into_diagnostic().wrap_err("the event could not be traced")?;
     if common.json {
         present::say_json(&trace)?;
     } else {

@@ -14,8 +14,6 @@ use iguazu_compact::arrange::Sizes;
 use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::host::Host;
 use iguazu_lake::ids::{StreamName, TableName};
-use iguazu_setup::environment::Environment;
-use iguazu_setup::variables::Reader;
 use miette::{Context, IntoDiagnostic, Report, miette};
 use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt;
@@ -24,7 +22,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use super::log::Log;
 use super::present::{say, say_json_line};
-use super::{Answer, Common};
+use super::{Answer, Common, variables};
 use crate::mapping;
 use crate::pipeline::{self, ContractsError, HeldError, PipelineError, Running, Schedule, Settings};
 use crate::stream::StreamError;
@@ -172,15 +170,8 @@ fn read_config(path: &Path) -> miette::Result<Vec<String>> {
 }
 
 pub fn run(common: &Common, args: Args) -> Answer {
-    let mut environment = Environment::read();
-    environment.variables.retain(|(name, _)| name.starts_with("IGUAZU_SECRET_"));
-    let mut reader = Reader::new(&environment.variables, &[]);
-    let secrets = reader.secrets();
-    if !reader.problems.is_empty() {
-        return Err(miette!("{}", reader.problems.join("\n")));
-    }
     let level = args.log.clone();
-    let settings = settings(common, args, secrets);
+    let settings = settings(common, args, variables::secrets()?);
     log_to(&settings.folder, &level)?;
     let running = pipeline::start(&settings).map_err(explained)?;
     announce(common, &running)?;

@@ -36,7 +36,7 @@ pub fn run(common: &Common, args: Args) -> Answer {
     };
     let options = Options { only: args.table, ..Options::default() };
     let work = verify(&objects, &ledger, &contracts, &options, &mut show);
-    let verified = super::status::wait(work)?.into_diagnostic().wrap_err("the lake could not be verified")?;
+    let verified = super::lake::block_on(work)?.into_diagnostic().wrap_err("the lake could not be verified")?;
     bar.finish_and_clear();
     if common.json {
         present::say_json(&verified)?;

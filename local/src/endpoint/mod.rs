@@ -4,12 +4,13 @@
 //! - It listens on loopback as a rule and checks no signature: any credentials will do.
 //! - Limits of requests are Kinesis' own: 500 records and 5 MiB per put, 1 MiB per record, partition keys of 1 to 256
 //!   characters. What a shard takes per second is limited only on request.
-//! - [`wire`] has the shapes, [`operations`] what they do; the stream itself is [`crate::stream`].
+//! - [`wire`] has the messages, [`shapes`] what is in them, [`operations`] what they do; the stream itself is [`crate::stream`].
 //!
 //! Deliberately absent: consumers with enhanced fan-out, encryption, tags, deletion of a stream. Asked for, they are
 //! refused by name.
 
 pub mod operations;
+pub mod shapes;
 pub mod wire;
 
 use std::sync::Arc;

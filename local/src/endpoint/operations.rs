@@ -3,29 +3,27 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::host::Host;
-use iguazu_lake::ids::{StreamName, Timestamp};
+use iguazu_lake::ids::StreamName;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::shapes::{
+    Described, arn, described, entry, hash_key, iterator_at, missing, page_of_shards, read_iterator, result,
+    shard_number, stream_name, stream_of, summary_of,
+};
 use super::wire::{
     Arguments, Blob, Codec, Moment, PutEntry, PutRecord, PutRecords, PutRecordsAnswer, PutResult, Refusal,
 };
 use crate::stream::store::PageLimits;
 use crate::stream::writer::Change;
-use crate::stream::{Entry, Reader, Refused, Shard, Stream, StreamError, Writer, sequence, topology};
+use crate::stream::{Reader, Shard, Stream, StreamError, Writer, sequence, topology};
 
 /// Records of one put.
 const PUT_RECORDS_MAX: usize = 500;
 /// Bytes of one put.
 const PUT_BYTES_MAX: usize = 5 << 20;
-/// Bytes of one record, with its partition key.
-const RECORD_BYTES_MAX: usize = 1 << 20;
-/// Characters of a partition key.
-const PARTITION_KEY_CHARS_MAX: usize = 256;
 /// What one `GetRecords` gives.
 const GET: PageLimits = PageLimits { records: 10_000, bytes: 10 << 20 };
 /// Shards of a stream that is made by the API.
@@ -33,20 +31,11 @@ const SHARDS_MAX: u32 = 1_000;
 /// Hours that records are kept, at least and at most.
 const RETENTION_HOURS: std::ops::RangeInclusive<u32> = 24..=8_760;
 
-const REGION: &str = "us-east-1";
-const ACCOUNT: &str = "000000000000";
-
 /// The endpoint.
 pub struct Endpoint {
     writer: Writer,
     reader: Mutex<Reader>,
     retention_hours: u32,
-}
-
-/// The ARN of a stream.
-#[must_use]
-pub fn arn(stream: &StreamName) -> String {
-    format!("arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{stream}")
 }
 
 /// A record as it is given.
@@ -69,15 +58,6 @@ struct GetRecordsAnswer {
     millis_behind_latest: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     child_shards: Vec<Value>,
-}
-
-/// A description with a time in it, which JSON and CBOR write differently.
-#[derive(Serialize)]
-struct Described {
-    #[serde(flatten)]
-    fields: serde_json::Map<String, Value>,
-    #[serde(rename = "StreamCreationTimestamp")]
-    created: Moment,
 }
 
 impl Endpoint {
@@ -327,130 +307,4 @@ impl Endpoint {
     fn read<T>(&self, work: impl FnOnce(&Reader) -> Result<T, StreamError>) -> Result<T, Refusal> {
         Ok(work(&self.reader.lock().unwrap_or_else(PoisonError::into_inner))?)
     }
-}
-
-fn missing(name: &str) -> Refusal {
-    Refusal::argument(format!("{name} is missing"))
-}
-
-fn stream_of(arguments: &Arguments) -> Result<StreamName, Refusal> {
-    stream_name(arguments.stream_name.as_deref(), arguments.stream_arn.as_deref())
-}
-
-fn stream_name(name: Option<&str>, arn: Option<&str>) -> Result<StreamName, Refusal> {
-    let name = name.or_else(|| arn?.rsplit_once(":stream/").map(|(_, name)| name));
-    let name = name.ok_or_else(|| missing("StreamName"))?;
-    name.parse().map_err(|error| Refusal::argument(format!("the name of the stream: {error}")))
-}
-
-fn shard_number(argument: &str, name: Option<&str>) -> Result<u32, Refusal> {
-    let name = name.ok_or_else(|| missing(argument))?;
-    topology::number(name).ok_or_else(|| Refusal::argument(format!("{argument} is no name of a shard")))
-}
-
-fn hash_key(argument: &str, text: &str) -> Result<u128, Refusal> {
-    let expected = || Refusal::argument(format!("{argument} is no whole number from 0 to 2^128 - 1"));
-    text.parse().map_err(|_| expected())
-}
-
-fn entry(put: PutEntry) -> Result<Entry, Refusal> {
-    let chars = put.partition_key.chars().count();
-    if chars == 0 || chars > PARTITION_KEY_CHARS_MAX {
-        return Err(Refusal::argument(format!(
-            "a partition key has {chars} characters: expected 1 to {PARTITION_KEY_CHARS_MAX}"
-        )));
-    }
-    let bytes = put.data.0.len() + put.partition_key.len();
-    if bytes > RECORD_BYTES_MAX {
-        return Err(Refusal::argument(format!(
-            "a record has {bytes} bytes with its partition key: expected up to {RECORD_BYTES_MAX}"
-        )));
-    }
-    let hash = match &put.explicit_hash_key {
-        Some(key) => hash_key("ExplicitHashKey", key)?,
-        None => topology::hash(&put.partition_key),
-    };
-    Ok(Entry { hash, partition_key: put.partition_key, data: put.data.0 })
-}
-
-fn result(stream: &StreamName, created_ms: u64, placed: Result<crate::stream::Placed, Refused>) -> PutResult {
-    match placed {
-        Ok(placed) => PutResult {
-            sequence_number: Some(sequence::text(created_ms, placed.shard, placed.position)),
-            shard_id: Some(topology::name(placed.shard)),
-            ..PutResult::default()
-        },
-        Err(Refused { shard }) => PutResult {
-            error_code: Some("ProvisionedThroughputExceededException"),
-            error_message: Some(format!(
-                "Rate exceeded for shard {} in stream {stream} under account {ACCOUNT}.",
-                topology::name(shard)
-            )),
-            ..PutResult::default()
-        },
-    }
-}
-
-fn described(stream: &Stream, shard: &Shard) -> Value {
-    let number = |position| sequence::text(stream.created_ms, shard.number, position);
-    let mut range = json!({ "StartingSequenceNumber": number(shard.opened) });
-    if let Some(closed) = shard.closed {
-        range["EndingSequenceNumber"] = number(closed).into();
-    }
-    let mut description = json!({
-        "ShardId": shard.name(),
-        "HashKeyRange": {
-            "StartingHashKey": shard.first_hash.to_string(),
-            "EndingHashKey": shard.last_hash.to_string(),
-        },
-        "SequenceNumberRange": range,
-    });
-    for (field, parent) in ["ParentShardId", "AdjacentParentShardId"].into_iter().zip(&shard.parents) {
-        description[field] = topology::name(*parent).into();
-    }
-    description
-}
-
-fn page_of_shards(stream: &Stream, start: Option<&str>, limit: Option<usize>) -> Result<(Vec<Value>, bool), Refusal> {
-    let after = start.map(|start| shard_number("the shard to start behind", Some(start))).transpose()?;
-    let shards = stream.shards.values().filter(|shard| after.is_none_or(|after| shard.number > after));
-    let limit = limit.unwrap_or(1_000).clamp(1, 10_000);
-    let mut page: Vec<_> = shards.take(limit + 1).map(|shard| described(stream, shard)).collect();
-    let more = page.len() > limit;
-    page.truncate(limit);
-    Ok((page, more))
-}
-
-fn summary_of(stream: &Stream) -> Described {
-    let fields = json!({
-        "StreamName": stream.name.to_string(),
-        "StreamARN": arn(&stream.name),
-        "StreamStatus": "ACTIVE",
-        "StreamModeDetails": { "StreamMode": "PROVISIONED" },
-        "RetentionPeriodHours": stream.retention_hours,
-        "EnhancedMonitoring": [{ "ShardLevelMetrics": [] }],
-        "EncryptionType": "NONE",
-        "OpenShardCount": stream.open().len(),
-        "ConsumerCount": 0,
-    });
-    let created = Moment(Timestamp::from_millis(i64::try_from(stream.created_ms).unwrap_or(i64::MAX)));
-    let fields = match fields {
-        Value::Object(fields) => fields,
-        _ => serde_json::Map::new(),
-    };
-    Described { fields, created }
-}
-
-fn iterator_at(stream: &StreamName, shard: u32, after: u64) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(format!("{shard}:{after}:{stream}"))
-}
-
-fn read_iterator(text: &str) -> Result<(StreamName, u32, u64), Refusal> {
-    let read = || {
-        let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        let mut parts = text.splitn(3, ':');
-        let (shard, after) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        Some((parts.next()?.parse().ok()?, shard, after))
-    };
-    read().ok_or_else(|| Refusal::argument("the iterator is none that this endpoint gave"))
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::cursor::GivenUp;
 use super::payload::{self, Source};
-use crate::endpoint::operations::arn;
+use crate::endpoint::shapes::arn;
 use crate::stream::{Stored, sequence, topology};
 
 /// Writes a batch that is given up, durably. The same batch again replaces its file.

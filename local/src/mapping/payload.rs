@@ -8,7 +8,7 @@ use bytes::Bytes;
 use iguazu_lake::ids::StreamName;
 
 use super::cursor::Outcome;
-use crate::endpoint::operations::arn;
+use crate::endpoint::shapes::arn;
 use crate::stream::{Stored, sequence, topology};
 
 /// Where a batch comes from.

@@ -94,7 +94,9 @@ impl<F: Function> Mapping<F> {
             }
             while let Some(ended) = tasks.try_join_next() {
                 if let Err(error) = ended {
-                    tracing::error!(%error, "a poller died; the process has to be started again");
+                    // Its shard would stand still and look as if nothing arrived, so the whole mapping ends for it.
+                    tracing::error!(%error, "a poller died");
+                    return;
                 }
             }
         }

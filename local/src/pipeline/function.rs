@@ -1,17 +1,18 @@
 //! Ingest as a function of this process: the handler that runs on Lambda, over the embedded backends.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use iguazu_ingest::invocation::Invocation;
-use iguazu_ingest::{Handled, Ingest, Streams};
+use iguazu_ingest::{Handled, Ingest, Settings, Streams};
 use iguazu_lake::adapters::embedded::{DiskObjects, SqliteLedger};
 use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::ids::{StreamName, Timestamp};
 use iguazu_lake::ports::{Fault, PortError};
 use iguazu_lake::retry::RetryPolicy;
 use iguazu_setup::chain_of;
-use iguazu_transform::Parquet;
+use iguazu_transform::{Catalog, Parquet};
 
-use super::Contracts;
 use crate::mapping::Function;
 use crate::stream::Writer;
 
@@ -23,16 +24,20 @@ const DEADLINE_MARGIN: std::time::Duration = std::time::Duration::from_secs(3);
 /// The handler over the embedded backends.
 pub type Handler<S> = Ingest<DiskObjects, SqliteLedger, SystemHost, S, Parquet>;
 
-/// Makes the handler.
-pub fn ingest<S: Streams>(objects: DiskObjects, ledger: SqliteLedger, contracts: &Contracts, streams: S) -> Handler<S> {
-    let settings = iguazu_ingest::Settings {
-        catalog: contracts.catalog.clone(),
+/// How ingest is set on one machine, whoever hands it records.
+pub fn settings(catalog: Arc<Catalog>) -> Settings {
+    Settings {
+        catalog,
         output_bytes_max: OUTPUT_BYTES_MAX,
         deadline_margin: DEADLINE_MARGIN,
         partial_responses: true,
         retry: RetryPolicy::default(),
-    };
-    Ingest::new(objects, ledger, SystemHost, streams, Parquet, settings)
+    }
+}
+
+/// Makes the handler.
+pub fn ingest<S: Streams>(objects: DiskObjects, ledger: SqliteLedger, catalog: Arc<Catalog>, streams: S) -> Handler<S> {
+    Ingest::new(objects, ledger, SystemHost, streams, Parquet, settings(catalog))
 }
 
 /// When a stream of the store was created.

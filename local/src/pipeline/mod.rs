@@ -30,15 +30,15 @@ use thiserror::Error;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use self::agreement::Committed;
 pub use self::compaction::Schedule;
 pub use self::contracts::{Contracts, ContractsError};
-pub use self::function::{InProcess, ingest};
+pub use self::function::{InProcess, ingest, settings as ingest_settings};
 pub use self::held::{Held, HeldError};
 
 use crate::endpoint;
 use crate::endpoint::operations::Endpoint;
-use crate::mapping::poll::Mapping;
-use crate::mapping::{self};
+use crate::mapping::{self, poll::Mapping};
 use crate::stream::{StreamError, Writer};
 
 /// How the pipeline is set.
@@ -173,18 +173,10 @@ pub fn start(settings: &Settings) -> Result<Running, PipelineError> {
     let served = Endpoint::new(writer.clone(), &folder.stream(), settings.retention_hours).map_err(stream_error)?;
     let (ingesting, compacting, serving) = (runtime("ingest", 2)?, runtime("compact", 1)?, runtime("endpoint", 2)?);
     let committed = compacting.block_on(agreement::committed(&ledger, &writer.known()));
-    let committed = committed.map_err(at(folder.ledger()))?;
-    let described = |table: &TableName| contracts.contracts.iter().any(|contract| contract.table == *table);
-    if let Some(table) = committed.tables.iter().find(|table| !described(table)) {
-        return Err(PipelineError::NoContract { table: table.clone(), folder: folder.contracts() });
-    }
-    let moved = writer.agree_now(committed.positions).map_err(stream_error)?;
-    if moved > 0 {
-        tracing::warn!(shards = moved, "checkpoints were beyond what the ledger holds, and are moved back");
-    }
+    agree(folder, committed.map_err(at(folder.ledger()))?, &contracts, &writer)?;
     make_streams(settings, &writer).map_err(stream_error)?;
 
-    let function = InProcess::new(ingest(objects.clone(), ledger.clone(), &contracts, writer.clone()));
+    let function = InProcess::new(ingest(objects.clone(), ledger.clone(), contracts.catalog.clone(), writer.clone()));
     let mapping = Mapping::new(function, settings.mapping, writer.clone(), &folder.stream(), folder.failures())
         .map_err(stream_error)?;
     let compaction = compaction::Compaction::new(settings, objects, ledger, contracts.contracts.clone(), writer);
@@ -217,6 +209,20 @@ pub fn start(settings: &Settings) -> Result<Running, PipelineError> {
             Err(error)
         }
     }
+}
+
+/// Makes the stream agree with what the ledger holds, and sees that each of its tables has a contract.
+fn agree(folder: &Folder, held: Committed, contracts: &Contracts, writer: &Writer) -> Result<(), PipelineError> {
+    let described = |table: &TableName| contracts.contracts.iter().any(|contract| contract.table == *table);
+    if let Some(table) = held.tables.iter().find(|table| !described(table)) {
+        return Err(PipelineError::NoContract { table: table.clone(), folder: folder.contracts() });
+    }
+    let stream_error = |source| PipelineError::Stream { path: folder.stream(), source };
+    let moved = writer.agree_now(held.positions).map_err(stream_error)?;
+    if moved > 0 {
+        tracing::warn!(shards = moved, "checkpoints were beyond what the ledger holds, and are moved back");
+    }
+    Ok(())
 }
 
 impl Running {

@@ -19,14 +19,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use iguazu_ingest::invocation::Invocation;
-use iguazu_ingest::{FixedStreams, Ingest, Settings};
+use iguazu_ingest::{FixedStreams, Ingest};
 use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::checksum::Sha256Sum;
 use iguazu_lake::host::Host;
 use iguazu_lake::ids::{ChainId, SequenceNumber, ShardId, StreamId, StreamName};
 use iguazu_lake::keys::Area;
 use iguazu_lake::ports::{Ledger, Objects};
-use iguazu_lake::retry::RetryPolicy;
 use iguazu_transform::{Batch, Catalog, Parquet, Payload, Record, Source};
 use miette::{Context, IntoDiagnostic, miette};
 use serde::Serialize;
@@ -36,6 +35,7 @@ use super::{FIELDS, store};
 use crate::cli::condition::Conditions;
 use crate::cli::present::{counted, say, say_json};
 use crate::cli::{Answer, Common, lake};
+use crate::pipeline::ingest_settings;
 
 /// What stands between the name of the original stream and the fingerprint.
 const MARK: &str = ".replay-";
@@ -174,13 +174,7 @@ impl<O: Objects, L: Ledger, H: Host> Replay<'_, O, L, H> {
             replayed.refused = replayed.reasons.values().sum();
             return Ok(());
         }
-        let settings = Settings {
-            catalog: self.catalog.clone(),
-            output_bytes_max: 64 << 20,
-            deadline_margin: Duration::from_secs(1),
-            partial_responses: true,
-            retry: RetryPolicy::default(),
-        };
+        let settings = ingest_settings(self.catalog.clone());
         let streams = FixedStreams { created_ms: stream.created_ms };
         let ingest = Ingest::new(self.objects, self.ledger, &self.host, streams, Parquet, settings);
         while !records.is_empty() {
