@@ -51,11 +51,11 @@ pub fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     let table = "events".parse()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let shared = aws_config::defaults(BehaviorVersion::latest()).load().await;
-        secrets::fetch(&mut environment, &shared).await;
+        secrets::fetch(&mut environment).await;
         let config = Config::from_variables(&environment.variables, &table, contracts::read_folder);
         let (mut config, function) = environment.with(config)?;
         logs::init(&config.log);
+        let shared = aws_config::defaults(BehaviorVersion::latest()).load().await;
         let lambda = aws_sdk_lambda::Client::new(&shared);
         config.settings.partial_responses = mapping::check(&lambda, &function, &SystemHost).await;
         log_start(&config, &function, &shared);

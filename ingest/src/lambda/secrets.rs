@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use aws_config::SdkConfig;
+use aws_config::BehaviorVersion;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::Builder;
 use aws_sdk_secretsmanager::error::DisplayErrorContext;
@@ -11,14 +11,16 @@ use iguazu_setup::environment::Environment;
 use iguazu_setup::variables::SECRET_PREFIX;
 
 /// Puts the secrets themselves in the place of their ARNs. One that cannot be had is a problem of the environment.
-pub(super) async fn fetch(environment: &mut Environment, shared: &SdkConfig) {
+pub(super) async fn fetch(environment: &mut Environment) {
     let named = |(name, value): &(String, String)| name.starts_with(SECRET_PREFIX) && is_arn(value);
     if !environment.variables.iter().any(named) {
         return;
     }
+    // Where no secret is named, nothing is asked of AWS before the configuration is known to be sound.
+    let shared = aws_config::defaults(BehaviorVersion::latest()).load().await;
     let limits = CallLimits::default();
     let config =
-        Builder::from(shared).timeout_config(limits.timeouts().to_builder().operation_timeout(limits.read).build());
+        Builder::from(&shared).timeout_config(limits.timeouts().to_builder().operation_timeout(limits.read).build());
     let client = Client::from_conf(config.build());
     let mut problems = Vec::new();
     for (name, value) in environment.variables.iter_mut().filter(|variable| named(variable)) {
