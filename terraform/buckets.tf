@@ -32,11 +32,7 @@ locals {
 
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_144:The lake stays in one region; a copy elsewhere is a decision about cost and law that is not ours
-  #checkov:skip=CKV_AWS_18:Access logs go to the bucket that the variable access_log_bucket names, if it does
   #checkov:skip=CKV2_AWS_62:Nobody waits for events of the lake or of results; the failures bucket has a notification of its own
-  #checkov:skip=CKV_AWS_145:Encrypted by the key in aws_s3_bucket_server_side_encryption_configuration.this, which for_each hides from the check
-  #checkov:skip=CKV_AWS_21:Versioned in aws_s3_bucket_versioning.this, which for_each hides from the check
-  #checkov:skip=CKV2_AWS_6:Closed to the public in aws_s3_bucket_public_access_block.this, which for_each hides from the check
   #checkov:skip=CKV2_AWS_61:Life cycles are in lake.tf, failures.tf and athena.tf, one for each bucket
   for_each = local.buckets
 

@@ -39,7 +39,6 @@ locals {
 
 resource "aws_lambda_function" "compact" {
   #checkov:skip=CKV_AWS_50:The code writes a report of each run as a log line and metrics; it makes no traces
-  #checkov:skip=CKV_AWS_115:At most one run for each bucket and schedule is started; the variable compact_concurrency sets a limit
   #checkov:skip=CKV_AWS_116:A run that is lost is repeated by the next schedule, and nothing but the ledger says what is to be done
   #checkov:skip=CKV_AWS_117:It talks to AWS alone, over TLS and by its role; a VPC would add endpoints to pay for and no secret to keep
   #checkov:skip=CKV_AWS_272:The package is pinned by its hash; signing needs a profile of the account's own

@@ -30,7 +30,6 @@ locals {
 
 resource "aws_lambda_function" "ingest" {
   #checkov:skip=CKV_AWS_50:The code writes a report of each invocation as a log line and metrics; it makes no traces
-  #checkov:skip=CKV_AWS_115:At most one invocation for each shard runs at once, so that the stream is the limit; the variable sets another
   #checkov:skip=CKV_AWS_116:Batches have the mapping's own destination; what comes asynchronously is an object that stays in the failures bucket
   #checkov:skip=CKV_AWS_117:It talks to AWS alone, over TLS and by its role; a VPC would add endpoints to pay for and no secret to keep
   #checkov:skip=CKV_AWS_272:The package is pinned by its hash; signing needs a profile of the account's own
