@@ -103,8 +103,8 @@ resource "aws_cloudwatch_metric_alarm" "duplicates" {
 
 # The dead man's switch: no dispatch at all. Missing data is the very thing that it looks for.
 resource "aws_cloudwatch_metric_alarm" "dispatches" {
-  alarm_name          = "${var.name}-dead-mans-switch"
-  alarm_description   = "Nothing has started the compaction for three times its schedule. ${var.runbook_url}#alarm-dead-mans-switch"
+  alarm_name          = "${var.name}-no-dispatch"
+  alarm_description   = "Nothing has started the compaction for three times its schedule. ${var.runbook_url}#alarm-no-dispatch"
   namespace           = "AWS/Lambda"
   metric_name         = "Invocations"
   dimensions          = local.of.dispatcher

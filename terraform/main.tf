@@ -20,7 +20,7 @@ locals {
   }
 
   stream = var.name
-  ledger = "${var.name}-ledger"
+  ledger = coalesce(var.ledger_table, "${var.name}-ledger")
   topic  = "${var.name}-alarms"
 
   functions = {

@@ -49,6 +49,17 @@ variable "permissions_boundary_arn" {
   default     = null
 }
 
+variable "ledger_table" {
+  type        = string
+  description = "The table of the ledger, where it is not called `<name>-ledger`: after it was restored to a new table."
+  default     = null
+
+  validation {
+    condition     = var.ledger_table == null || can(regex("^[a-zA-Z0-9_.-]{3,255}$", var.ledger_table))
+    error_message = "A table of DynamoDB has 3 to 255 characters of [a-zA-Z0-9_.-]."
+  }
+}
+
 variable "deletion_protection" {
   type        = bool
   description = "Whether the ledger's table refuses to be deleted."

@@ -22,7 +22,7 @@ run "each_condition_has_its_alarm" {
       "lake-throttles-ingest", "lake-throttles-dispatcher", "lake-throttles-worker",
       "lake-on-failure", "lake-dropped", "lake-redrive-failures", "lake-redrive-dropped",
       "lake-compactor-lag-events", "lake-imbalance-events", "lake-duplicates-events",
-      "lake-quarantine", "lake-dead-mans-switch",
+      "lake-quarantine", "lake-no-dispatch",
     ])
     error_message = "Each condition has an alarm, and those of tables one for each table."
   }
@@ -42,7 +42,7 @@ run "each_alarm_reaches_somebody_and_says_where_to_read_on" {
         [aws_cloudwatch_metric_alarm.quarantine, aws_cloudwatch_metric_alarm.dispatches, aws_cloudwatch_metric_alarm.idle],
       ) :
       it.alarm_actions == toset([aws_sns_topic.alarms.arn]) && it.ok_actions == toset([aws_sns_topic.alarms.arn]) &&
-      can(regex("docs/operations.md#alarm-(iterator-age|errors|throttles|on-failure|compactor-lag|imbalance|duplicates|quarantine|dead-mans-switch)$", it.alarm_description))
+      can(regex("docs/operations.md#alarm-(iterator-age|errors|throttles|on-failure|compactor-lag|imbalance|duplicates|quarantine|no-dispatch)$", it.alarm_description))
     ])
     error_message = "All alarms go to the topic, and name a section of docs/operations.md."
   }

@@ -184,6 +184,16 @@ run "a_key_is_named_by_its_arn" {
   expect_failures = [var.kms_key_arn]
 }
 
+run "a_ledger_has_a_form" {
+  command = plan
+
+  variables {
+    ledger_table = "my ledger"
+  }
+
+  expect_failures = [var.ledger_table]
+}
+
 run "a_lake_is_protected_as_a_whole_or_not_at_all" {
   command = plan
 

@@ -11,6 +11,7 @@ module "lake" {
   name                = "iguazu-${var.environment}"
   tags                = { Environment = var.environment }
   admin_arns          = var.admin_arns
+  ledger_table        = var.ledger_table
   deletion_protection = var.deletion_protection
   force_destroy       = var.force_destroy
 

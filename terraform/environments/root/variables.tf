@@ -28,6 +28,12 @@ variable "admin_arns" {
   default     = []
 }
 
+variable "ledger_table" {
+  type        = string
+  description = "The table of the ledger, where it is not called `<name>-ledger`: after it was restored to a new table."
+  default     = null
+}
+
 variable "deletion_protection" {
   type        = bool
   description = "Whether the ledger's table refuses to be deleted."
