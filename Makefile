@@ -141,6 +141,85 @@ fuzz: ## Fuzzes each target with libFuzzer for FUZZ_SECONDS (default 60); needs 
 	    -artifact_prefix=target/found/ target/found/$$target ../corpus/$$target || exit 1; \
 	done
 
+# The environment that Terraform plans and deploys, and the bucket that keeps its state.
+STATE_REGION ?= eu-central-1
+ENVIRONMENTS = terraform/environments
+TERRAFORM = terraform -chdir=$(ENVIRONMENTS)/root
+TFVARS = $(ENVIRONMENTS)/$(or $(ENV),$(error which environment? make $@ ENV=dev)).tfvars
+# The value of a variable of the environment's file.
+tfvar = $(shell sed -n 's/^$(1) *= *"\(.*\)"$$/\1/p' $(TFVARS))
+# How many seconds `make e2e-aws` loads the stream, and how many it then waits for the lake to hold everything.
+E2E_SECONDS ?= 120
+E2E_WAIT ?= 1800
+
+.PHONY: contracts-layer
+contracts-layer: ## Publishes dist/contracts.zip as a Lambda layer for ENV, unless it is there already; says its ARN
+	@test -f dist/contracts.zip -a -f dist/tables.json || { echo "dist has no contracts.zip or no tables.json: make package"; exit 1; }
+	@$(PYTHON) terraform/publish_contracts.py iguazu-$(ENV)-contracts $(call tfvar,region) dist/contracts.zip > dist/$(ENV).layer
+	@cat dist/$(ENV).layer
+
+.PHONY: terraform-init
+terraform-init:
+	$(TERRAFORM) init -input=false -reconfigure \
+	  -backend-config=bucket=$(or $(STATE_BUCKET),$(error which bucket keeps the state? make $@ ENV=$(ENV) STATE_BUCKET=…)) \
+	  -backend-config=region=$(STATE_REGION) -backend-config=key=iguazu/$(ENV).tfstate
+
+.PHONY: plan
+plan: contracts-layer terraform-init ## Plans the deployment of ENV from dist, with the state in STATE_BUCKET; VARS names a further file of variables
+	$(TERRAFORM) plan -input=false -var-file=../$(ENV).tfvars $(if $(VARS),-var-file=$(abspath $(VARS))) \
+	  -var=contracts_layer_arn=$$(cat dist/$(ENV).layer) -out=$(CURDIR)/dist/$(ENV).plan
+
+.PHONY: deploy
+deploy: terraform-init ## Makes what `make plan` has planned for ENV
+	@test -f dist/$(ENV).plan || { echo "there is no plan of $(ENV): make plan ENV=$(ENV)"; exit 1; }
+	$(TERRAFORM) apply -input=false $(CURDIR)/dist/$(ENV).plan
+	rm dist/$(ENV).plan
+
+.PHONY: destroy
+destroy: terraform-init ## Takes ENV down, after a question; what is protected stays, and Terraform says so
+	$(TERRAFORM) destroy -var-file=../$(ENV).tfvars $(if $(VARS),-var-file=$(abspath $(VARS))) \
+	  $(if $(wildcard dist/$(ENV).layer),-var=contracts_layer_arn=$$(cat dist/$(ENV).layer))
+
+.PHONY: e2e-aws
+e2e-aws: test-programs terraform-init ## Loads the deployed stream of ENV for E2E_SECONDS and proves the lake; costs money, and was never run here
+	rm -rf target/e2e-aws
+	@set -e; output() { $(TERRAFORM) output -raw $$1; }; export AWS_REGION=$$(output region); set -x; \
+	  $(PROGRAMS)/loadgen run --out target/e2e-aws --stream $$(output stream_name) --contracts $(or $(CONTRACTS),contracts) \
+	    --seed $$(date +%s) --seconds $(E2E_SECONDS); \
+	  $(PROGRAMS)/loadgen verify --run target/e2e-aws --bucket $$(output bucket) --ledger-table $$(output ledger_table) \
+	    --contracts $(or $(CONTRACTS),contracts) --wait $(E2E_WAIT)
+
+.PHONY: test-terraform
+test-terraform: ## Tests the Terraform module at plan time, nothing is made; needs Terraform 1.11 and the provider, so it is no part of `make test`
+	terraform fmt -check -recursive -diff terraform
+	cd terraform && terraform init -backend=false -input=false && terraform validate && terraform test
+	for folder in examples/simple examples/complete environments/root; do \
+	  terraform -chdir=terraform/$$folder init -backend=false -input=false && terraform -chdir=terraform/$$folder validate || exit 1; \
+	done
+
+.PHONY: compare-plans
+compare-plans: ## Plans both environments and compares what they are made of; needs an account too, and makes nothing
+	$(PYTHON) terraform/tests/same_plans.py
+
+.PHONY: check-terraform
+check-terraform: .venv-terraform/installed ## Looks for what is unsafe in the Terraform module, by checkov, and whether its page is up to date
+	$(PYTHON) terraform/docs.py --check
+	.venv-terraform/bin/checkov --directory terraform --framework terraform --skip-download --skip-path terraform/tests --compact --quiet
+
+.PHONY: terraform-docs
+terraform-docs: ## Writes the tables of inputs and outputs of terraform/README.md
+	$(PYTHON) terraform/docs.py
+
+.PHONY: terraform-tables
+terraform-tables: test-programs ## Writes the tables that the Terraform examples carry
+	$(PROGRAMS)/iguazu contract ddl contracts/orders.toml --json > terraform/examples/complete/tables.json
+	$(PROGRAMS)/iguazu contract ddl --built-in events --json > terraform/examples/simple/tables.json
+
+.venv-terraform/installed: tests/requirements-terraform.txt
+	$(PYTHON) -m venv .venv-terraform
+	.venv-terraform/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements-terraform.txt
+	touch $@
+
 .PHONY: venv
 venv: .venv/installed ## Installs the S3 stand-in of the conformance tests into .venv
 
@@ -178,4 +257,4 @@ duckdb: .venv-duckdb/installed ## Installs the command line of DuckDB, which `ig
 .PHONY: clean
 clean: ## Deletes what was built and installed
 	$(CARGO) clean
-	rm -rf .venv .venv-duckdb .venv-producers .venv-readers .venv-spark
+	rm -rf .venv .venv-duckdb .venv-producers .venv-readers .venv-spark .venv-terraform

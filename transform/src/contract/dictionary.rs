@@ -5,8 +5,8 @@
 use std::fmt::{self, Write};
 
 use super::arrow::system_kind;
-use super::ddl::system_comment;
 use super::quantity::{bytes_text, duration_text};
+use super::relations::system_comment;
 use super::{
     Column, Contract, DuplicateKeys, Envelope, Filter, Keep, MeasureKind, Pointer, REST_COLUMN, Rollup, SYSTEM_COLUMNS,
     Source, Step, Test, UnknownFields,

@@ -30,6 +30,7 @@ mod pointer;
 pub mod problem;
 mod quantity;
 pub mod read;
+pub mod relations;
 pub mod types;
 mod words;
 mod write;

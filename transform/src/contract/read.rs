@@ -13,7 +13,7 @@ use toml::de::DeTable;
 
 use super::problem::{Complaint, ContractErrors, quoted};
 use super::words::{DUPLICATE_KEYS, KEEPS, UNKNOWN_FIELDS};
-use super::{Contract, DuplicateKeys, EventLimits, Keep, Rollup, TypePattern, UnknownFields, ddl, quantity};
+use super::{Contract, DuplicateKeys, EventLimits, Keep, Rollup, TypePattern, UnknownFields, quantity, relations};
 use node::{Node, Place, Reader, Table};
 
 mod column;
@@ -97,7 +97,7 @@ fn contract(reader: &mut Reader<'_>, root: &Table<'_, '_>) -> Option<Contract> {
     let table = reader.required(root, "table", "the table's name");
     let table: Option<TableName> = table.and_then(|node| {
         let name: TableName = reader.parsed(&node, "the table's name")?;
-        if name.to_string() == ddl::QUARANTINE {
+        if name.to_string() == relations::QUARANTINE {
             let problem = format!("{name} is the table of what is no valid event, of all tables");
             reader.add(&node.place, Complaint::new(problem).suggest("choose another name"));
             return None;

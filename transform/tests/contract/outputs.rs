@@ -3,6 +3,7 @@
 use arrow::datatypes::{DataType, TimeUnit};
 use iguazu_transform::contract::Contract;
 use iguazu_transform::contract::ddl::{LakeLocation, LocationError};
+use iguazu_transform::contract::relations;
 use serde_json::Value;
 
 use crate::support::{ORDERS, lake, orders, parse};
@@ -18,10 +19,11 @@ fn schema_text(contract: &Contract) -> String {
     contract.arrow_schema().fields().iter().map(line).collect()
 }
 
-fn texts() -> [(&'static str, String); 5] {
+fn texts() -> [(&'static str, String); 6] {
     let orders = orders();
     [
         ("orders.sql", orders.ddl(&lake()).to_string()),
+        ("../../../terraform/examples/complete/tables.json", pretty(&relations::catalog(std::iter::once(&orders)))),
         ("orders.schema.json", pretty(&orders.json_schema())),
         ("orders.md", orders.dictionary()),
         ("orders.columns", schema_text(&orders)),
@@ -33,6 +35,7 @@ fn texts() -> [(&'static str, String); 5] {
 fn the_example_reads_and_gives_the_texts_that_were_read_by_a_person() {
     let golden = [
         include_str!("../golden/orders.sql"),
+        include_str!("../../../terraform/examples/complete/tables.json"),
         include_str!("../golden/orders.schema.json"),
         include_str!("../golden/orders.md"),
         include_str!("../golden/orders.columns"),
@@ -63,6 +66,29 @@ fn a_column_is_null_only_where_an_event_may_have_no_value() {
     assert_eq!(kind("placed_at"), DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())));
     let DataType::List(element) = kind("tags") else { panic!("tags is no list") };
     assert_eq!((element.name().as_str(), element.is_nullable()), ("element", true));
+}
+
+#[test]
+fn a_type_is_said_to_glue_without_quotes_and_to_queries_in_their_own_words() {
+    let table = orders().relations().table;
+    let items = table.columns.iter().find(|field| field.name == "items").unwrap();
+    assert_eq!(items.kind.hive(), "array<struct<`sku`:string,`quantity`:int,`unit_price`:decimal(10,2)>>");
+    assert_eq!(items.kind.glue(), "array<struct<sku:string,quantity:int,unit_price:decimal(10,2)>>");
+    assert_eq!(items.kind.sql(), "array(row(\"sku\" varchar,\"quantity\" integer,\"unit_price\" decimal(10,2)))");
+    let payload = relations::quarantine().columns.into_iter().find(|field| field.name == "payload").unwrap();
+    assert_eq!((payload.kind.hive(), payload.kind.sql()), ("binary".to_owned(), "varbinary".to_owned()));
+}
+
+#[test]
+fn a_view_names_its_relation_without_a_database_unless_it_is_given_one() {
+    let view = &orders().relations().rollups[1].1;
+    let query = |from: &str| {
+        format!(
+            "SELECT\n  \"window_start\",\n  \"is_gift\",\n  sum(\"count\") AS \"count\"\nFROM {from}\nGROUP BY \"window_start\", \"is_gift\""
+        )
+    };
+    assert_eq!(view.query(None), query("\"orders_gifts_parts\""));
+    assert_eq!(view.query(Some("lake")), query("\"lake\".\"orders_gifts_parts\""));
 }
 
 #[test]

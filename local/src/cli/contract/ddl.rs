@@ -1,14 +1,15 @@
-//! `iguazu contract ddl`: the statements for Athena.
+//! `iguazu contract ddl`: the statements for Athena, or what they say as data.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::host::Host;
+use iguazu_lake::ids::TableName;
 use iguazu_transform::Contract;
 use iguazu_transform::contract::ddl::LakeLocation;
+use iguazu_transform::contract::relations;
 use miette::miette;
-use serde_json::json;
 
 use super::source;
 use crate::cli::present::{say, say_json};
@@ -20,13 +21,21 @@ Each statement is to be run by itself, in this order: the table, its deliveries,
 quarantine of all tables. Partitions are projected, so nothing has to be registered later. When the number of buckets
 was changed, run the statements of the new epoch.
 
+With --json, the same tables and views as data, from which the Terraform module makes them. Nothing in it depends on
+where the lake is, on the epoch, or on the years.
+
 Examples:
   iguazu contract ddl contracts/orders.toml --database lake --root s3://my-lake
-  iguazu contract ddl contracts/ --database lake --root s3://my-lake/prod --epoch 1 --years 2024-2030")]
+  iguazu contract ddl contracts/ --database lake --root s3://my-lake/prod --epoch 1 --years 2024-2030
+  iguazu contract ddl contracts/ --json > dist/tables.json
+  iguazu contract ddl --built-in events --json")]
 pub struct Args {
     /// Contracts, or folders of contracts.
-    #[arg(required = true, value_name = "CONTRACT")]
+    #[arg(required_unless_present = "built_in", value_name = "CONTRACT")]
     paths: Vec<PathBuf>,
+    /// The built-in contract, with this name for its table, in place of others.
+    #[arg(long, value_name = "TABLE", conflicts_with = "paths")]
+    built_in: Option<TableName>,
     #[command(flatten)]
     location: Location,
 }
@@ -87,14 +96,20 @@ pub fn statements<'c>(contracts: impl Iterator<Item = &'c Contract>, lake: &Lake
 
 pub fn run(common: &Common, args: Args) -> Answer {
     let lake = args.location.lake()?;
-    let contracts = source::sound(&source::files(&args.paths)?)?;
-    let statements = statements(contracts.iter().map(|sound| &sound.contract), &lake);
+    let contracts = contracts(args.built_in, &args.paths)?;
     if common.json {
-        say_json(&json!({ "statements": statements }))?;
+        say_json(&relations::catalog(contracts.iter()))?;
     } else {
-        say(&format!("{};\n", statements.join(";\n\n")))?;
+        say(&format!("{};\n", statements(contracts.iter(), &lake).join(";\n\n")))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn contracts(built_in: Option<TableName>, paths: &[PathBuf]) -> miette::Result<Vec<Contract>> {
+    match built_in {
+        Some(table) => Ok(vec![Contract::built_in(table)]),
+        None => Ok(source::sound(&source::files(paths)?)?.into_iter().map(|sound| sound.contract).collect()),
+    }
 }
 
 #[cfg(test)]
@@ -126,6 +141,24 @@ mod tests {
             ]
         );
         assert!(statements[0].contains("LOCATION 's3://my-lake/tables/orders/events/epoch=2/'"), "{}", statements[0]);
+    }
+
+    /// The examples of the Terraform module carry what the program says, so that they can be planned without it.
+    #[test]
+    fn the_tables_of_the_terraform_examples_are_those_of_the_program() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let orders = contracts(None, &[root.join("contracts/orders.toml")]).unwrap();
+        let built_in = contracts(Some("events".parse().unwrap()), &[]).unwrap();
+        for (contracts, example) in [(orders, "complete"), (built_in, "simple")] {
+            let file = root.join(format!("terraform/examples/{example}/tables.json"));
+            let carried: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+            assert_eq!(
+                carried,
+                relations::catalog(contracts.iter()),
+                "write {} anew: make terraform-tables",
+                file.display()
+            );
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 use iguazu_transform::Contract;
-use iguazu_transform::contract::ddl::QUARANTINE;
+use iguazu_transform::contract::relations::QUARANTINE;
 use iguazu_transform::contract::{MeasureKind, ROLLUP_COLUMNS, Rollup};
 use iguazu_transform::parquet::QUARANTINE_SCHEMA;
 

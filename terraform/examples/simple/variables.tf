@@ -1,0 +1,5 @@
+variable "packages" {
+  type        = string
+  description = "The folder that `make package` writes."
+  default     = "../../../dist"
+}
