@@ -21,6 +21,9 @@ DUCKDB = .venv-duckdb/bin/duckdb
 # How many rounds `make crash` kills the pipeline in, and the seed of the moments.
 ROUNDS ?= 50
 SEED_OF_CRASHES ?= 1
+# What checks dependencies, in a version that knows the edition and the lock file. It is built once, in a minute or two.
+CARGO_DENY_VERSION = 0.20.2
+CARGO_DENY = $(TARGET)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 # How long `make bench-local` loads the pipeline.
 SECONDS ?= 60
 SIM = $(CARGO) run --quiet --locked -p iguazu-sim --bin iguazu-sim --
@@ -43,7 +46,7 @@ crash: programs ## Kills the pipeline in ROUNDS rounds (default 50) at random mo
 	$(PYTHON) tests/local/crash.py $(PROGRAMS) target/crash --rounds $(ROUNDS) --seed $(SEED_OF_CRASHES)
 
 .PHONY: check
-check: ## Checks format and lints, without running anything
+check: check-dependencies ## Checks format, lints and dependencies, without running anything
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets --all-features --quiet -- -D warnings
 
@@ -140,6 +143,26 @@ fuzz: ## Fuzzes each target with libFuzzer for FUZZ_SECONDS (default 60); needs 
 	  target/$(HOST)/debug/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -seed=1 \
 	    -artifact_prefix=target/found/ target/found/$$target ../corpus/$$target || exit 1; \
 	done
+
+# cargo-deny reads what it checks where cargo keeps it, so cargo fetches first, and nothing else is asked of the network.
+.PHONY: check-dependencies
+check-dependencies: $(CARGO_DENY) ## Checks the dependencies' licences, versions and sources against deny.toml
+	$(CARGO) fetch --locked --quiet
+	$(CARGO) fetch --locked --quiet --manifest-path tests/fuzz/libfuzzer/Cargo.toml
+	$(CARGO_DENY) --offline --locked --log-level error check licenses bans sources
+	$(CARGO_DENY) --offline --locked --log-level error --manifest-path tests/fuzz/libfuzzer/Cargo.toml \
+	  check licenses bans sources
+
+.PHONY: advisories
+advisories: $(CARGO_DENY) ## Checks the dependencies against the database of known defects, which it fetches from GitHub
+	$(CARGO_DENY) --locked check advisories
+	$(CARGO_DENY) --locked --manifest-path tests/fuzz/libfuzzer/Cargo.toml check advisories
+
+# Without the libraries that the system may have, and not optimised: it is built for longer than it ever runs.
+$(CARGO_DENY):
+	$(CARGO) install --quiet --locked --debug --no-default-features --config profile.dev.debug=false \
+	  --root $(TARGET)/tools/cargo-deny-$(CARGO_DENY_VERSION) --target-dir $(TARGET)/tools/build cargo-deny@$(CARGO_DENY_VERSION)
+	rm -rf $(TARGET)/tools/build
 
 .PHONY: venv
 venv: .venv/installed ## Installs the S3 stand-in of the conformance tests into .venv
