@@ -149,9 +149,8 @@ fuzz: ## Fuzzes each target with libFuzzer for FUZZ_SECONDS (default 60); needs 
 check-dependencies: $(CARGO_DENY) ## Checks the dependencies' licences, versions and sources against deny.toml
 	$(CARGO) fetch --locked --quiet
 	$(CARGO) fetch --locked --quiet --manifest-path tests/fuzz/libfuzzer/Cargo.toml
-	$(CARGO_DENY) --offline --locked --log-level error check licenses bans sources
-	$(CARGO_DENY) --offline --locked --log-level error --manifest-path tests/fuzz/libfuzzer/Cargo.toml \
-	  check licenses bans sources
+	$(CARGO_DENY) --offline --locked check licenses bans sources
+	$(CARGO_DENY) --offline --locked --manifest-path tests/fuzz/libfuzzer/Cargo.toml check licenses bans sources
 
 .PHONY: advisories
 advisories: $(CARGO_DENY) ## Checks the dependencies against the database of known defects, which it fetches from GitHub
