@@ -24,6 +24,9 @@ SEED_OF_CRASHES ?= 1
 # What checks dependencies, in a version that knows the edition and the lock file. It is built once, in a minute or two.
 CARGO_DENY_VERSION = 0.20.2
 CARGO_DENY = $(TARGET)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+# The contracts that `make package` packs, and what it builds for.
+CONTRACTS ?= contracts
+ARCHS ?= x86_64 arm64
 # How long `make bench-local` loads the pipeline.
 SECONDS ?= 60
 SIM = $(CARGO) run --quiet --locked -p iguazu-sim --bin iguazu-sim --
@@ -51,7 +54,7 @@ check: check-dependencies ## Checks format, lints and dependencies, without runn
 	$(CARGO) clippy --locked --workspace --all-targets --all-features --quiet -- -D warnings
 
 .PHONY: test
-test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-errors test-crash test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
+test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-errors test-package test-crash test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
 	@echo "make test: everything passed"
 
 .PHONY: test-crates
@@ -144,6 +147,20 @@ fuzz: ## Fuzzes each target with libFuzzer for FUZZ_SECONDS (default 60); needs 
 	    -artifact_prefix=target/found/ target/found/$$target ../corpus/$$target || exit 1; \
 	done
 
+.PHONY: package
+package: .venv-package/installed test-programs ## Packages the functions for Lambda into dist, for ARCHS (default both), with the layer of CONTRACTS (default contracts); REPRODUCE=1 builds twice, and compares
+	.venv-package/bin/python packaging/package.py --iguazu $(PROGRAMS)/iguazu --target $(TARGET)/package \
+	  --contracts $(CONTRACTS) $(ARCHS:%=--arch %) $(if $(REPRODUCE),--reproduce)
+
+.PHONY: test-package
+test-package: ## Tests what packaging decides, without building anything
+	$(PYTHON) packaging/tests.py
+
+.venv-package/installed: packaging/requirements.txt
+	$(PYTHON) -m venv .venv-package
+	.venv-package/bin/pip install --quiet --disable-pip-version-check --requirement packaging/requirements.txt
+	touch $@
+
 # cargo-deny reads what it checks where cargo keeps it, so cargo fetches first, and nothing else is asked of the network.
 .PHONY: check-dependencies
 check-dependencies: $(CARGO_DENY) ## Checks the dependencies' licences, versions and sources against deny.toml
@@ -200,4 +217,4 @@ duckdb: .venv-duckdb/installed ## Installs the command line of DuckDB, which `ig
 .PHONY: clean
 clean: ## Deletes what was built and installed
 	$(CARGO) clean
-	rm -rf .venv .venv-duckdb .venv-producers .venv-readers .venv-spark
+	rm -rf dist .venv .venv-duckdb .venv-package .venv-producers .venv-readers .venv-spark
