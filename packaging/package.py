@@ -75,12 +75,12 @@ def build_id(place, package, program, site):
     return f"{place} {builds.linked_at(program, package.function, package.target, site)}"
 
 
-def build_here(package, site, known):
-    """Builds a package in its usual folder. Where the same inputs were built there once and nowhere else, our own crates
-    are compiled and linked again, so that there is something to compare."""
+def build_here(package, site, known, compare_here):
+    """Builds a package in its usual folder. Where the same inputs were built there once and nowhere else, and it is to be
+    compared with something, our own crates are compiled and linked again."""
     inputs = builds.inputs(package.function, package.target, site)
     program = builds.build(package.function, package.target, site)
-    if list(known.builds(package.name, inputs)) == [build_id("here", package, program, site)]:
+    if compare_here and list(known.builds(package.name, inputs)) == [build_id("here", package, program, site)]:
         say(f"{package.name}: built once from these inputs; again, to compare")
         builds.forget(package.function, package.target, site)
         program = builds.build(package.function, package.target, site)
@@ -186,7 +186,7 @@ def run(arguments):
     inputs = {}
     for package in packages:
         say(f"building {package.name}")
-        inputs[package.name] = build_here(package, site, known)
+        inputs[package.name] = build_here(package, site, known, compare_here=not arguments.reproduce)
         known.write()
     if arguments.reproduce:
         build_again(packages, site, known, inputs)
