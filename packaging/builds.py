@@ -202,15 +202,15 @@ def files_below(folder):
 def inputs(function, target, site):
     """The hash of everything that the bytes of a package depend on: sources, lock, tools and flags."""
     ours = [package for package in closure(metadata(site.source, target), function) if package["source"] is None]
-    sources = {site.source / name for name in ("Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo/config.toml")}
+    named = ("Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo/config.toml")
+    ourselves = ("packaging/builds.py", "packaging/zips.py", "packaging/requirements.txt")
+    sources = {site.source / name for name in (*named, *ourselves)}
     for package in ours:
         sources.update(files_below(pathlib.Path(package["manifest_path"]).parent))
-    here = pathlib.Path(__file__).parent
-    sources.update(here / name for name in ("builds.py", "zips.py", "requirements.txt"))
     total = hashlib.sha256()
-    for path in sorted(path for path in sources if path.is_file()):
-        name = path.relative_to(site.source if path.is_relative_to(site.source) else here)
-        total.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    # In the order of their names below the folder, which is the same in every folder.
+    for name in sorted(str(path.relative_to(site.source)) for path in sources if path.is_file()):
+        total.update(f"{name}\0{hashlib.sha256((site.source / name).read_bytes()).hexdigest()}\n".encode())
     tools = {"PATH": f"{site.tools}{os.pathsep}{os.environ['PATH']}"}
     for line in (
         output(["rustc", "-vV"]), output(["cargo", "-vV"]), output([site.tools / "cargo-lambda", "lambda", "--version"]),
