@@ -12,6 +12,7 @@ It leaves in `dist`:
 """
 
 import argparse
+import json
 import os
 import pathlib
 import platform
@@ -62,12 +63,13 @@ def pack_contracts(iguazu, contracts, dist):
     if not files:
         raise builds.Failed(f"{contracts} holds no contract: expected *.toml")
     zips.write(dist / "contracts.zip", [(f"contracts/{path.name}", path.read_bytes(), zips.DATA) for path in files])
-    tables = dist / "tables.json"
-    if "--json" in builds.output([iguazu, "contract", "ddl", "--help"]):
-        tables.write_text(builds.output([iguazu, "contract", "ddl", "--json", contracts]))
+    described = builds.output([iguazu, "contract", "ddl", "--json", contracts])
+    if "tables" in json.loads(described):
+        (dist / "tables.json").write_text(described)
     else:
-        tables.unlink(missing_ok=True)
-        say("tables.json: not made, this iguazu prints statements only")
+        # It would be taken for the tables themselves.
+        (dist / "tables.json").unlink(missing_ok=True)
+        say("tables.json: not made, this iguazu tells tables as statements only")
 
 
 def build_id(place, package, program, site):
