@@ -71,7 +71,7 @@ def output(command, **options):
     """What a command prints. It has to succeed."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
     if done.returncode != 0:
-        raise Failed(f"{' '.join(map(str, command))}\nended with {done.returncode}:\n{done.stderr}")
+        raise Failed(f"{' '.join(map(str, command))}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
 
 
