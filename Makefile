@@ -21,6 +21,12 @@ DUCKDB = .venv-duckdb/bin/duckdb
 # How many rounds `make crash` kills the pipeline in, and the seed of the moments.
 ROUNDS ?= 50
 SEED_OF_CRASHES ?= 1
+# What checks dependencies, in a version that knows the edition and the lock file. It is built once, in a minute or two.
+CARGO_DENY_VERSION = 0.20.2
+CARGO_DENY = $(TARGET)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+# The contracts that `make package` packs, and what it builds for.
+CONTRACTS ?= contracts
+ARCHS ?= x86_64 arm64
 # How long `make bench-local` loads the pipeline.
 SECONDS ?= 60
 SIM = $(CARGO) run --quiet --locked -p iguazu-sim --bin iguazu-sim --
@@ -43,12 +49,12 @@ crash: programs ## Kills the pipeline in ROUNDS rounds (default 50) at random mo
 	$(PYTHON) tests/local/crash.py $(PROGRAMS) target/crash --rounds $(ROUNDS) --seed $(SEED_OF_CRASHES)
 
 .PHONY: check
-check: ## Checks format and lints, without running anything
+check: check-dependencies ## Checks format, lints and dependencies, without running anything
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets --all-features --quiet -- -D warnings
 
 .PHONY: test
-test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-errors test-crash test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
+test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-errors test-package test-crash test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
 	@echo "make test: everything passed"
 
 .PHONY: test-crates
@@ -181,7 +187,7 @@ destroy: terraform-init ## Takes ENV down, after a question; what is protected s
 	  $(if $(wildcard dist/$(ENV).layer),-var=contracts_layer_arn=$$(cat dist/$(ENV).layer))
 
 .PHONY: e2e-aws
-e2e-aws: test-programs terraform-init ## Loads the deployed stream of ENV for E2E_SECONDS and proves the lake; costs money, and was never run here
+e2e-aws: test-programs terraform-init ## Loads the deployed stream of ENV for E2E_SECONDS and proves the lake; costs money, and was never run by the authors
 	rm -rf target/e2e-aws
 	@set -e; output() { $(TERRAFORM) output -raw $$1; }; export AWS_REGION=$$(output region); set -x; \
 	  $(PROGRAMS)/loadgen run --out target/e2e-aws --stream $$(output stream_name) --contracts $(or $(CONTRACTS),contracts) \
@@ -220,6 +226,39 @@ terraform-tables: test-programs ## Writes the tables that the Terraform examples
 	.venv-terraform/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements-terraform.txt
 	touch $@
 
+.PHONY: package
+package: .venv-package/installed test-programs ## Packages the functions for Lambda into dist, for ARCHS (default both), with the layer of CONTRACTS (default contracts); REPRODUCE=1 builds twice, and compares
+	.venv-package/bin/python packaging/package.py --iguazu $(PROGRAMS)/iguazu --target $(TARGET)/package \
+	  --contracts $(CONTRACTS) $(ARCHS:%=--arch %) $(if $(REPRODUCE),--reproduce)
+
+.PHONY: test-package
+test-package: ## Tests what packaging decides, without building anything
+	$(PYTHON) packaging/tests.py
+
+.venv-package/installed: packaging/requirements.txt
+	$(PYTHON) -m venv .venv-package
+	.venv-package/bin/pip install --quiet --disable-pip-version-check --requirement packaging/requirements.txt
+	touch $@
+
+# cargo-deny reads what it checks where cargo keeps it, so cargo fetches first, and nothing else is asked of the network.
+.PHONY: check-dependencies
+check-dependencies: $(CARGO_DENY) ## Checks the dependencies' licences, versions and sources against deny.toml
+	$(CARGO) fetch --locked --quiet
+	$(CARGO) fetch --locked --quiet --manifest-path tests/fuzz/libfuzzer/Cargo.toml
+	$(CARGO_DENY) --offline --locked check licenses bans sources
+	$(CARGO_DENY) --offline --locked --manifest-path tests/fuzz/libfuzzer/Cargo.toml check licenses bans sources
+
+.PHONY: advisories
+advisories: $(CARGO_DENY) ## Checks the dependencies against the database of known defects, which it fetches from GitHub
+	$(CARGO_DENY) --locked check advisories
+	$(CARGO_DENY) --locked --manifest-path tests/fuzz/libfuzzer/Cargo.toml check advisories
+
+# Without the libraries that the system may have, and not optimised: it is built for longer than it ever runs.
+$(CARGO_DENY):
+	$(CARGO) install --quiet --locked --debug --no-default-features --config profile.dev.debug=false \
+	  --root $(TARGET)/tools/cargo-deny-$(CARGO_DENY_VERSION) --target-dir $(TARGET)/tools/build cargo-deny@$(CARGO_DENY_VERSION)
+	rm -rf $(TARGET)/tools/build
+
 .PHONY: venv
 venv: .venv/installed ## Installs the S3 stand-in of the conformance tests into .venv
 
@@ -257,4 +296,4 @@ duckdb: .venv-duckdb/installed ## Installs the command line of DuckDB, which `ig
 .PHONY: clean
 clean: ## Deletes what was built and installed
 	$(CARGO) clean
-	rm -rf .venv .venv-duckdb .venv-producers .venv-readers .venv-spark .venv-terraform
+	rm -rf dist .venv .venv-duckdb .venv-package .venv-producers .venv-readers .venv-spark .venv-terraform
