@@ -23,6 +23,8 @@ ROUNDS ?= 50
 SEED_OF_CRASHES ?= 1
 # How long `make bench-local` loads the pipeline.
 SECONDS ?= 60
+# What `make cost` is told, such as COST="--json" or COST="--window 60 --schedule 15 --age 365".
+COST ?=
 SIM = $(CARGO) run --quiet --locked -p iguazu-sim --bin iguazu-sim --
 
 .PHONY: help
@@ -140,6 +142,10 @@ fuzz: ## Fuzzes each target with libFuzzer for FUZZ_SECONDS (default 60); needs 
 	  target/$(HOST)/debug/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -seed=1 \
 	    -artifact_prefix=target/found/ target/found/$$target ../corpus/$$target || exit 1; \
 	done
+
+.PHONY: cost
+cost: ## Counts requests and measures CPU time, and prints what the pipeline costs on AWS; builds for minutes at first
+	$(CARGO) run --quiet --locked --profile measured -p iguazu-bench --bin cost -- $(COST)
 
 .PHONY: venv
 venv: .venv/installed ## Installs the S3 stand-in of the conformance tests into .venv
