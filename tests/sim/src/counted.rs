@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: time. Nothing here waits, so what a request takes is for others to say.
 
+use std::collections::BTreeMap;
 use std::ops::{AddAssign, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -79,6 +80,8 @@ pub struct Counted(Arc<Inner>);
 struct Inner {
     counts: Mutex<Counts>,
     objects: MemoryObjects,
+    /// As they were when the objects were put: to reckon one anew for each read would take CPU time that nobody pays for.
+    etags: Mutex<BTreeMap<ObjectKey, ETag>>,
     ledger: MemoryLedger,
 }
 
@@ -96,6 +99,10 @@ impl Counted {
 
     fn count(&self, count: impl FnOnce(&mut Counts)) {
         count(&mut self.0.counts.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn tag(&self, key: &ObjectKey, etag: &ETag) {
+        self.0.etags.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), etag.clone());
     }
 
     fn got(&self, bytes: usize) {
@@ -133,9 +140,10 @@ fn entry_bytes(chain: &ChainId) -> u64 {
 
 impl Objects for Counted {
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, PortError> {
-        let object = self.0.objects.get(key).await?;
-        self.got(object.as_ref().map_or(0, |object| object.bytes.len()));
-        Ok(object)
+        let bytes = self.0.objects.get_range(key, 0..u64::MAX).await?;
+        self.got(bytes.as_ref().map_or(0, Bytes::len));
+        let etag = self.0.etags.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
+        Ok(bytes.zip(etag).map(|(bytes, etag)| Object { bytes, etag }))
     }
 
     async fn get_range(&self, key: &ObjectKey, range: Range<u64>) -> Result<Option<Bytes>, PortError> {
@@ -146,17 +154,27 @@ impl Objects for Counted {
 
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<ETag, PortError> {
         self.put(&bytes);
-        self.0.objects.put(key, bytes).await
+        let etag = self.0.objects.put(key, bytes).await?;
+        self.tag(key, &etag);
+        Ok(etag)
     }
 
     async fn put_if_absent(&self, key: &ObjectKey, bytes: Bytes) -> Result<PutIfAbsent, PortError> {
         self.put(&bytes);
-        self.0.objects.put_if_absent(key, bytes).await
+        let answer = self.0.objects.put_if_absent(key, bytes).await?;
+        if let PutIfAbsent::Created(etag) = &answer {
+            self.tag(key, etag);
+        }
+        Ok(answer)
     }
 
     async fn put_if_match(&self, key: &ObjectKey, bytes: Bytes, etag: &ETag) -> Result<PutIfMatch, PortError> {
         self.put(&bytes);
-        self.0.objects.put_if_match(key, bytes, etag).await
+        let answer = self.0.objects.put_if_match(key, bytes, etag).await?;
+        if let PutIfMatch::Replaced(etag) = &answer {
+            self.tag(key, etag);
+        }
+        Ok(answer)
     }
 
     async fn list(
@@ -293,8 +311,12 @@ mod tests {
         let key: ObjectKey = "data/a".parse().unwrap();
         now(Objects::put(&ports, &key, Bytes::from_static(b"0123456789")));
         now(ports.get_range(&key, 8..20));
+        assert_eq!(
+            Some(now(Objects::get(&ports, &key)).unwrap().etag),
+            now(ports.objects().get(&key)).map(|of| of.etag)
+        );
         now(ports.list(&KeyPrefix::everything(), None, 1_000));
         let counts = ports.take();
-        assert_eq!((counts.puts, counts.bytes_put, counts.gets, counts.bytes_got, counts.lists), (1, 10, 1, 2, 1));
+        assert_eq!((counts.puts, counts.bytes_put, counts.gets, counts.bytes_got, counts.lists), (1, 10, 2, 12, 1));
     }
 }

@@ -16,6 +16,8 @@ const CPU_MB: f64 = 1_769.0;
 const DAY_S: f64 = 86_400.0;
 /// How large compaction makes files.
 const TARGET_BYTES: f64 = 134_217_728.0;
+/// Between two housekeepings.
+const HOUSEKEEPING_S: f64 = 6.0 * 3_600.0;
 /// Functions that a housekeeping invokes, itself included: a sweep, and what shrinks rows.
 const HOUSEKEEPING_INVOCATIONS: f64 = 3.0;
 /// What GB means in prices.
@@ -126,9 +128,9 @@ pub fn pipeline(plan: &Plan, seen: &Observed, asked: &Asked, age_days: f64, list
     let (prices, assumed) = (&list.prices, &list.assumed);
     let million = 1e6 / seen.events as f64;
     let [ingest, rest @ ..] = functions(seen, assumed);
-    let housekeeping = seen.seconds / DAY_S * HOUSEKEEPING_INVOCATIONS;
+    let housekeeping = seen.seconds / HOUSEKEEPING_S * HOUSEKEEPING_INVOCATIONS;
     let compaction = seen.dispatch.invocations + seen.compact.invocations + seen.others.invocations + housekeeping;
-    let schedules = seen.dispatch.invocations + seen.seconds / DAY_S;
+    let schedules = seen.dispatch.invocations + seen.seconds / HOUSEKEEPING_S;
     let share = seen.housekeeping_share;
     let of = |count: fn(&Work) -> u64| -> f64 {
         let works = [&seen.dispatch, &seen.compact, &seen.others];

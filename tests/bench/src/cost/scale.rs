@@ -77,14 +77,15 @@ impl Scale {
             before,
             counted,
         };
-        // A slow shard is simulated for a day before and a day; a fast one for as long as it takes to see merges.
+        // A slow shard is simulated for a day before and a day; a fast one for as long as it takes eight files to
+        // be merged; the part of a thousand for a dispatch, since its buckets write files that are large at once.
         let day = u32::try_from(86_400 / options.schedule_s).unwrap_or(u32::MAX);
         let scale = |name, suffix, times, plan| Self { name, suffix, times, plan };
         [
             scale("1/1000 of a full shard", "_low", 1, plan(1, 1.0, day, day)),
-            scale("a full shard", "", 1, plan(1, 1_000.0, 8, 24)),
-            scale("1,000 full shards, by half the part", "_half", 2_000 / PART, plan(PART / 2, 1_000.0, 1, 3)),
-            scale("1,000 full shards", "_high", 1_000 / PART, plan(PART, 1_000.0, 1, 3)),
+            scale("a full shard", "", 1, plan(1, 1_000.0, 8, 8)),
+            scale("1,000 full shards, by half the part", "_half", 2_000 / PART, plan(PART / 2, 1_000.0, 1, 1)),
+            scale("1,000 full shards", "_high", 1_000 / PART, plan(PART, 1_000.0, 1, 1)),
         ]
     }
 
