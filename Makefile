@@ -29,6 +29,8 @@ CONTRACTS ?= contracts
 ARCHS ?= x86_64 arm64
 # How long `make bench-local` loads the pipeline.
 SECONDS ?= 60
+# What `make cost` is told, such as COST="--json" or COST="--window 60 --schedule 15 --age 365".
+COST ?=
 SIM = $(CARGO) run --quiet --locked -p iguazu-sim --bin iguazu-sim --
 
 .PHONY: help
@@ -258,6 +260,9 @@ $(CARGO_DENY):
 	$(CARGO) install --quiet --locked --debug --no-default-features --config profile.dev.debug=false \
 	  --root $(TARGET)/tools/cargo-deny-$(CARGO_DENY_VERSION) --target-dir $(TARGET)/tools/build cargo-deny@$(CARGO_DENY_VERSION)
 	rm -rf $(TARGET)/tools/build
+.PHONY: cost
+cost: ## Counts requests and measures CPU time, and prints what the pipeline costs on AWS; builds for minutes at first
+	$(CARGO) run --quiet --locked --profile measured -p iguazu-bench --bin cost -- $(COST)
 
 .PHONY: venv
 venv: .venv/installed ## Installs the S3 stand-in of the conformance tests into .venv

@@ -75,7 +75,7 @@ pub fn invocation(number: u64) -> Invocation {
         let copy = random.per_mille(10) && !recent.is_empty();
         let event = if copy { random.one_of(&recent).clone() } else { event(&mut random, arrival) };
         let sequence = format!("4959033827149025660855969{sequence:031}");
-        let record = envelope(&event, &sequence, arrival);
+        let record = envelope(&event, SHARD, &sequence, arrival);
         if json.len() + record.len() + 3 > INVOCATION_BYTES_MAX {
             break;
         }
@@ -95,16 +95,17 @@ pub fn invocation(number: u64) -> Invocation {
 }
 
 /// A record as AWS writes it.
-fn envelope(event: &Event, sequence: &str, arrival: DateTime<Utc>) -> String {
+pub fn envelope(event: &Event, shard: &str, sequence: &str, arrival: DateTime<Utc>) -> String {
     let data = STANDARD.encode(&event.json);
     let (seconds, millis) = (arrival.timestamp(), arrival.timestamp_subsec_millis());
     format!(
-        r#"{{"kinesis":{{"kinesisSchemaVersion":"1.0","partitionKey":"{}","sequenceNumber":"{sequence}","data":"{data}","approximateArrivalTimestamp":{seconds}.{millis:03}}},"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"{SHARD}:{sequence}","eventName":"aws:kinesis:record","invokeIdentityArn":"arn:aws:iam::123456789012:role/ingest","awsRegion":"eu-west-1","eventSourceARN":"arn:aws:kinesis:eu-west-1:123456789012:stream/{STREAM_NAME}"}}"#,
+        r#"{{"kinesis":{{"kinesisSchemaVersion":"1.0","partitionKey":"{}","sequenceNumber":"{sequence}","data":"{data}","approximateArrivalTimestamp":{seconds}.{millis:03}}},"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"{shard}:{sequence}","eventName":"aws:kinesis:record","invokeIdentityArn":"arn:aws:iam::123456789012:role/ingest","awsRegion":"eu-west-1","eventSourceARN":"arn:aws:kinesis:eu-west-1:123456789012:stream/{STREAM_NAME}"}}"#,
         event.user
     )
 }
 
-fn event(random: &mut Random, arrival: DateTime<Utc>) -> Event {
+/// An event that arrives at a time.
+pub fn event(random: &mut Random, arrival: DateTime<Utc>) -> Event {
     let kind = kind(random);
     let time = happened(random, arrival).to_string();
     of_kind(random, kind, &time)

@@ -3,6 +3,7 @@
 //! - [`schedule::run`] runs one seed: shards, producers, the event source mapping, containers, the stores with
 //!   every outcome that a call can have, and the checks of the invariants.
 //! - [`shrink::shrink`] reduces a failing seed to the faults that matter.
+//! - [`counted`]: ports over memory that count what AWS would bill, for what measures costs.
 //! - [`counters`] prove that every kind of fault and every branch was reached.
 //!
 //! Rules: one thread, discrete-event time, one seed. Every random decision is keyed by the seed, the actor and
@@ -13,6 +14,7 @@
 mod calls;
 mod checks;
 pub mod compacting;
+pub mod counted;
 pub mod counters;
 pub mod draw;
 pub mod faults;

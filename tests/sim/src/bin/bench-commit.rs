@@ -6,153 +6,18 @@
 use std::future::Future;
 use std::pin::pin;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
 use iguazu_ingest::invocation::Invocation;
 use iguazu_ingest::{FixedStreams, Ingest, Settings};
-use iguazu_lake::adapters::memory::{MemoryLedger, MemoryObjects};
 use iguazu_lake::host::Host;
-use iguazu_lake::ids::{ChainId, RowNumber, SequenceNumber, Timestamp};
-use iguazu_lake::keys::{KeyPrefix, ObjectKey};
-use iguazu_lake::ports::{
-    ETag, Ledger, Object, Objects, PortError, PutIfAbsent, PutIfMatch, PutRow, Shrunk, StoredRow,
-};
+use iguazu_lake::ids::{SequenceNumber, Timestamp};
 use iguazu_lake::retry::RetryPolicy;
+use iguazu_sim::counted::{Counted, Counts};
 use iguazu_sim::payloads::{ARRIVAL, table};
 use iguazu_transform::{Catalog, Limits, Parquet, Payload, Record};
-
-/// Requests of one kind each.
-#[derive(Default)]
-struct Counts {
-    ledger_writes: AtomicU64,
-    ledger_reads: AtomicU64,
-    registrations: AtomicU64,
-    object_puts: AtomicU64,
-    object_gets: AtomicU64,
-    row_bytes: AtomicU64,
-}
-
-/// The counts of one invocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cost {
-    writes: u64,
-    reads: u64,
-    registrations: u64,
-    puts: u64,
-    gets: u64,
-    row_bytes: u64,
-}
-
-impl Counts {
-    fn take(&self) -> Cost {
-        let take = |count: &AtomicU64| count.swap(0, Ordering::Relaxed);
-        Cost {
-            writes: take(&self.ledger_writes),
-            reads: take(&self.ledger_reads),
-            registrations: take(&self.registrations),
-            puts: take(&self.object_puts),
-            gets: take(&self.object_gets),
-            row_bytes: take(&self.row_bytes),
-        }
-    }
-}
-
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
-
-#[derive(Clone, Default)]
-struct Counted(Arc<(Counts, MemoryObjects, MemoryLedger)>);
-
-impl Objects for Counted {
-    async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, PortError> {
-        count(&self.0.0.object_gets);
-        self.0.1.get(key).await
-    }
-
-    async fn get_range(&self, key: &ObjectKey, range: std::ops::Range<u64>) -> Result<Option<Bytes>, PortError> {
-        count(&self.0.0.object_gets);
-        self.0.1.get_range(key, range).await
-    }
-
-    async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<ETag, PortError> {
-        count(&self.0.0.object_puts);
-        self.0.1.put(key, bytes).await
-    }
-
-    async fn put_if_absent(&self, key: &ObjectKey, bytes: Bytes) -> Result<PutIfAbsent, PortError> {
-        count(&self.0.0.object_puts);
-        self.0.1.put_if_absent(key, bytes).await
-    }
-
-    async fn put_if_match(&self, key: &ObjectKey, bytes: Bytes, etag: &ETag) -> Result<PutIfMatch, PortError> {
-        count(&self.0.0.object_puts);
-        self.0.1.put_if_match(key, bytes, etag).await
-    }
-
-    async fn list(
-        &self,
-        prefix: &KeyPrefix,
-        after: Option<&ObjectKey>,
-        limit: usize,
-    ) -> Result<Vec<ObjectKey>, PortError> {
-        count(&self.0.0.object_puts);
-        self.0.1.list(prefix, after, limit).await
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), PortError> {
-        self.0.1.delete(key).await
-    }
-}
-
-impl Ledger for Counted {
-    async fn get(&self, chain: &ChainId, n: RowNumber) -> Result<Option<StoredRow>, PortError> {
-        count(&self.0.0.ledger_reads);
-        self.0.2.get(chain, n).await
-    }
-
-    async fn put_if_absent(&self, chain: &ChainId, row: &StoredRow) -> Result<PutRow, PortError> {
-        count(&self.0.0.ledger_writes);
-        // As DynamoDB counts: names and values of chain, number, attempt and body.
-        let bytes = 5 + chain.to_string().len() + 1 + 20 + 7 + 32 + 4 + row.body.len();
-        self.0.0.row_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.0.2.put_if_absent(chain, row).await
-    }
-
-    async fn newest(&self, chain: &ChainId) -> Result<Option<StoredRow>, PortError> {
-        count(&self.0.0.ledger_reads);
-        self.0.2.newest(chain).await
-    }
-
-    async fn scan_after(
-        &self,
-        chain: &ChainId,
-        after: Option<RowNumber>,
-        limit: usize,
-    ) -> Result<Vec<StoredRow>, PortError> {
-        count(&self.0.0.ledger_reads);
-        self.0.2.scan_after(chain, after, limit).await
-    }
-
-    async fn shrink(&self, chain: &ChainId, stub: &StoredRow) -> Result<Shrunk, PortError> {
-        count(&self.0.0.ledger_writes);
-        self.0.2.shrink(chain, stub).await
-    }
-
-    async fn register(&self, chain: &ChainId) -> Result<(), PortError> {
-        count(&self.0.0.registrations);
-        self.0.2.register(chain).await
-    }
-
-    async fn registry(&self, after: Option<&ChainId>, limit: usize) -> Result<Vec<ChainId>, PortError> {
-        count(&self.0.0.ledger_reads);
-        self.0.2.registry(after, limit).await
-    }
-}
 
 /// A host whose time stands still.
 struct Still(Mutex<u64>);
@@ -206,7 +71,7 @@ fn batch(numbers: std::ops::Range<u64>, dates: u64) -> Invocation {
     }
 }
 
-fn invoke(ports: &Counted, container: &Container, what: &str, invocation: Invocation) -> Result<Cost, String> {
+fn invoke(ports: &Counted, container: &Container, what: &str, invocation: Invocation) -> Result<Counts, String> {
     let deadline = ARRIVAL.plus(Duration::from_secs(60));
     let handled = {
         let mut future = pin!(container.handle(invocation, deadline));
@@ -216,10 +81,10 @@ fn invoke(ports: &Counted, container: &Container, what: &str, invocation: Invoca
         }
     };
     handled.answer.map_err(|error| format!("{what}: {error}"))?;
-    let cost = ports.0.0.take();
+    let cost = ports.take();
     println!(
         "{what:<52} {:>6} {:>6} {:>9} {:>6} {:>6} {:>9}",
-        cost.writes, cost.reads, cost.registrations, cost.puts, cost.gets, cost.row_bytes
+        cost.row_writes, cost.reads, cost.registrations, cost.puts, cost.gets, cost.row_bytes
     );
     Ok(cost)
 }
@@ -249,22 +114,22 @@ fn bench() -> Result<(), String> {
             return Err("memory does not make anyone wait".to_owned());
         }
     }
-    ports.0.0.take();
+    ports.take();
     let replay = container(&ports, 1_000);
     invoke(&ports, &replay, "cold container, a batch of 300 rows ago again", batch(0..1_000, 1))?;
 
-    let ok = (warm.writes, warm.reads, warm.puts, warm.gets) == (1, 0, 1, 0)
-        && (dates.writes, dates.puts) == (1, 3)
-        && (cold.writes, cold.reads, cold.puts, cold.gets) == (1, 1, 1, 0)
-        && (again.writes, again.reads, again.puts, again.gets) == (0, 0, 0, 0)
-        && (cold_again.writes, cold_again.reads, cold_again.puts, cold_again.gets) == (0, 1, 0, 0);
+    let ok = (warm.row_writes, warm.reads, warm.puts, warm.gets) == (1, 0, 1, 0)
+        && (dates.row_writes, dates.puts) == (1, 3)
+        && (cold.row_writes, cold.reads, cold.puts, cold.gets) == (1, 1, 1, 0)
+        && (again.row_writes, again.reads, again.puts, again.gets) == (0, 0, 0, 0)
+        && (cold_again.row_writes, cold_again.reads, cold_again.puts, cold_again.gets) == (0, 1, 0, 0);
     println!(
         "RESULT bench-commit warm_writes={} warm_reads={} warm_puts={} cold_writes={} cold_reads={} cold_puts={} \
          again_reads={} again_puts={} again_gets={} row_bytes={}",
-        warm.writes,
+        warm.row_writes,
         warm.reads,
         warm.puts,
-        cold.writes,
+        cold.row_writes,
         cold.reads,
         cold.puts,
         cold_again.reads,
