@@ -48,7 +48,7 @@ check: ## Checks format and lints, without running anything
 	$(CARGO) clippy --locked --workspace --all-targets --all-features --quiet -- -D warnings
 
 .PHONY: test
-test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-errors test-crash test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
+test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-errors test-crash test-sim sim-controls bench e2e e2e-control ## Passes every test; installs what the tests need into .venv and target
 	@echo "make test: everything passed"
 
 .PHONY: test-crates
@@ -140,6 +140,24 @@ fuzz: ## Fuzzes each target with libFuzzer for FUZZ_SECONDS (default 60); needs 
 	  target/$(HOST)/debug/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -seed=1 \
 	    -artifact_prefix=target/found/ target/found/$$target ../corpus/$$target || exit 1; \
 	done
+
+# The deployed programs over the real wire protocols. Built like the tests are, so that nothing is compiled twice.
+E2E = $(PROGRAMS)/iguazu-e2e
+# How long `make soak` loads, and the seed of all that goes wrong.
+MINUTES ?= 10
+SEED_OF_MISHAPS ?= 1
+
+.PHONY: e2e
+e2e: venv test-programs ## Loads the deployed programs over the wire for a minute, with faults, kills, freezes and reshards, and proves the result
+	$(E2E) --seed $(SEED_OF_MISHAPS) --out target/e2e
+
+.PHONY: e2e-control
+e2e-control: venv test-programs ## Shows that the end-to-end proof finds a lost batch and a doubled commit
+	$(PYTHON) tests/e2e/control.py $(E2E) target/e2e-control
+
+.PHONY: soak
+soak: venv test-programs ## As e2e, for MINUTES (default 10)
+	$(E2E) --minutes $(MINUTES) --seed $(SEED_OF_MISHAPS) --out target/soak
 
 .PHONY: venv
 venv: .venv/installed ## Installs the S3 stand-in of the conformance tests into .venv
