@@ -16,6 +16,20 @@ pub enum IngestError {
         /// What is wrong, by record index, never by content.
         problem: String,
     },
+    /// An object that is to be driven again is none that a mapping gave up.
+    #[error("{problem}; expected what an event source mapping leaves at its on-failure destination on S3")]
+    NotGivenUp {
+        /// What is wrong, never the content.
+        problem: String,
+    },
+    /// What a mapping gave up could not be driven again.
+    #[error("{place} could not be driven again")]
+    Redrive {
+        /// The object.
+        place: String,
+        /// Why.
+        source: Box<IngestError>,
+    },
     /// A port failed for longer than the retries last.
     #[error("{doing} failed")]
     Port {

@@ -3,6 +3,7 @@
 //! - [`invocation`]: shard, sequence number and data out of the event, whatever state it is in. `usual` reads the form
 //!   that Lambda writes; what differs from it goes to the event's types, or is salvaged record by record.
 //! - [`Ingest`]: the driver around [`iguazu_lake::commit::decide`]. It reads, writes and asks again, and decides nothing.
+//! - [`redrive`]: what a mapping gave up, and the requests to drive it again.
 //! - [`report`]: what one invocation did, and the same as CloudWatch metrics.
 //! - [`config`]: the environment, read and validated once; the tables' contracts likewise. Without any
 //!   there is one table, by the built-in contract.
@@ -17,6 +18,7 @@ mod error;
 pub mod invocation;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+pub mod redrive;
 pub mod report;
 mod streams;
 mod usual;

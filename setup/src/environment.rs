@@ -49,6 +49,11 @@ impl Environment {
         Self { variables: unicode, function, problems }
     }
 
+    /// Adds a problem that was found elsewhere.
+    pub fn refuse(&mut self, problem: String) {
+        self.problems.push(problem);
+    }
+
     /// A configuration that was read of these variables, if nothing is wrong with either. Lambda's runtime would panic
     /// without its own.
     ///

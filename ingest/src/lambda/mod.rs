@@ -2,6 +2,8 @@
 
 mod kinesis;
 pub mod mapping;
+mod redrive;
+mod secrets;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -18,14 +20,16 @@ use iguazu_setup::environment::Environment;
 use iguazu_setup::{chain_of, contracts, logs};
 use iguazu_transform::Parquet;
 use lambda_runtime::{LambdaEvent, service_fn};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use self::kinesis::KinesisStreams;
+use self::redrive::{Failures, redrive};
 use crate::config::Config;
 use crate::driver::{Handled, Ingest};
 use crate::error::IngestError;
 use crate::invocation::Invocation;
+use crate::redrive::{Place, Redriven, places};
 use crate::report::Report;
 
 type Handler = Ingest<S3Objects, DynamoLedger, SystemHost, KinesisStreams, Parquet>;
@@ -33,6 +37,7 @@ type Handler = Ingest<S3Objects, DynamoLedger, SystemHost, KinesisStreams, Parqu
 /// What an invocation needs beside the handler.
 struct Function {
     handler: Handler,
+    failures: Failures,
     name: String,
     metrics_namespace: String,
 }
@@ -42,12 +47,14 @@ struct Function {
 /// # Errors
 /// Where the configuration is wrong or the runtime API fails.
 pub fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let environment = Environment::read();
-    let config = Config::from_variables(&environment.variables, &"events".parse()?, contracts::read_folder);
-    let (mut config, function) = environment.with(config)?;
-    logs::init(&config.log);
+    let mut environment = Environment::read();
+    let table = "events".parse()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        secrets::fetch(&mut environment).await;
+        let config = Config::from_variables(&environment.variables, &table, contracts::read_folder);
+        let (mut config, function) = environment.with(config)?;
+        logs::init(&config.log);
         let shared = aws_config::defaults(BehaviorVersion::latest()).load().await;
         let lambda = aws_sdk_lambda::Client::new(&shared);
         config.settings.partial_responses = mapping::check(&lambda, &function, &SystemHost).await;
@@ -96,6 +103,7 @@ impl<'de> Deserialize<'de> for Body {
 impl Function {
     fn new(config: Config, name: String, shared: &aws_config::SdkConfig) -> Self {
         let limits = CallLimits::default();
+        let failures = Failures::new(shared, config.s3_path_style);
         let s3 = aws_sdk_s3::config::Builder::from(shared).force_path_style(config.s3_path_style);
         let s3 = aws_sdk_s3::Client::from_conf(limits.s3(s3).build());
         let dynamodb = limits.dynamodb(aws_sdk_dynamodb::config::Builder::from(shared));
@@ -107,20 +115,34 @@ impl Function {
             .timeout_config(limits.timeouts());
         let streams = KinesisStreams::new(aws_sdk_kinesis::Client::from_conf(kinesis.build()));
         let handler = Ingest::new(objects, ledger, SystemHost, streams, Parquet, config.settings);
-        Self { handler, name, metrics_namespace: config.metrics_namespace }
+        Self { handler, failures, name, metrics_namespace: config.metrics_namespace }
     }
 
-    async fn invoke(&self, event: LambdaEvent<Body>) -> Result<KinesisEventResponse, Failure> {
+    async fn invoke(&self, event: LambdaEvent<Body>) -> Result<Answer, Failure> {
         let request = event.context.request_id.as_str();
         let deadline = Timestamp::from_millis(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
-        let invocation = match &event.payload.0 {
-            Ok(payload) => Invocation::parse(payload.get().as_bytes()),
-            Err(problem) => Err(IngestError::Malformed { problem: format!("it is not JSON: {problem}") }),
+        let payload = match &event.payload.0 {
+            Ok(payload) => payload.get().as_bytes(),
+            Err(problem) => {
+                let error = IngestError::Malformed { problem: format!("it is not JSON: {problem}") };
+                return self
+                    .report(request, Handled { answer: Err(error), report: Report::default() })
+                    .map(Answer::Records);
+            }
         };
-        let Handled { answer, report } = match invocation {
+        if let Some(places) = places(payload) {
+            return self.redrive(request, &places, deadline).await.map(Answer::Redriven);
+        }
+        let handled = match Invocation::parse(payload) {
             Ok(invocation) => self.handler.handle(invocation, deadline).await,
             Err(error) => Handled { answer: Err(error), report: Report::default() },
         };
+        self.report(request, handled).map(Answer::Records)
+    }
+
+    /// Reports what came of an invocation, and gives Lambda's answer.
+    fn report(&self, request: &str, handled: Handled) -> Result<KinesisEventResponse, Failure> {
+        let Handled { answer, report } = handled;
         let now = self.handler.host().now();
         println!("{}", report.embedded_metrics(now, &self.metrics_namespace, &self.name, answer.is_err()));
         match &answer {
@@ -129,6 +151,31 @@ impl Function {
         }
         answer.map_err(Failure)
     }
+
+    async fn redrive(&self, request: &str, places: &[Place], deadline: Timestamp) -> Result<Redriven, Failure> {
+        let (redriven, answer) = redrive(&self.failures, &self.handler, places, deadline, |place, handled| {
+            let (now, report) = (self.handler.host().now(), &handled.report);
+            println!("{}", report.embedded_metrics(now, &self.metrics_namespace, &self.name, false));
+            tracing::info!(request, %place, report = ?report, "driven again");
+        })
+        .await;
+        let now = self.handler.host().now();
+        println!("{}", redriven.embedded_metrics(now, &self.metrics_namespace, &self.name));
+        if let Err(error) = &answer {
+            tracing::error!(request, error = %chain_of(error), redriven = ?redriven, "not driven again");
+        }
+        answer.map(|()| redriven).map_err(Failure)
+    }
+}
+
+/// What Lambda is answered.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer {
+    /// To a batch of records.
+    Records(KinesisEventResponse),
+    /// To a request to drive objects again, which only an operator reads.
+    Redriven(Redriven),
 }
 
 /// What Lambda is told of a failed invocation.

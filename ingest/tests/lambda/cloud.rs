@@ -144,6 +144,16 @@ async fn serve(
             }
             answer("application/x-amz-json-1.1", &stream_summary())
         }
+        (Method::POST, _) if target == "secretsmanager.GetSecretValue" => {
+            let asked: Value = serde_json::from_slice(&body).unwrap();
+            if asked == json!({ "SecretId": super::event::SECRET_ARN }) {
+                let found = json!({ "ARN": super::event::SECRET_ARN, "SecretString": super::event::MARKER });
+                return answer("application/x-amz-json-1.1", &found);
+            }
+            let refused = json!({ "__type": "ResourceNotFoundException", "Message": "there is no such secret" });
+            let refused = Body::from(refused.to_string());
+            Response::builder().status(400).header("content-type", "application/x-amz-json-1.1").body(refused).unwrap()
+        }
         (method, _) => {
             server.unexpected.lock().unwrap().push(format!("{method} {uri} {target}"));
             Response::builder().status(StatusCode::NOT_IMPLEMENTED).body(Body::empty()).unwrap()

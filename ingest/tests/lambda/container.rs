@@ -60,6 +60,14 @@ impl Lake {
         format!("shard.{STREAM}.{CREATED_MS}.{SHARD}").parse().unwrap()
     }
 
+    /// Leaves an object in a bucket of its own, as Lambda does with what a mapping gave up.
+    pub async fn leave(&self, bucket: &str, key: &str, text: String) {
+        let s3 = s3_client(S3.address);
+        // Another test may have made it.
+        let _ = s3.create_bucket().bucket(bucket).send().await;
+        s3.put_object().bucket(bucket).key(key).body(text.into_bytes().into()).send().await.unwrap();
+    }
+
     pub async fn rows(&self) -> Vec<Row> {
         let rows = self.ledger.scan_after(&Self::chain(), None, 100).await.unwrap();
         rows.iter().map(|row| codec::decode(row).unwrap()).collect()
@@ -110,6 +118,7 @@ impl Container {
             .env("AWS_LAMBDA_RUNTIME_API", cloud.address.to_string())
             .env("AWS_ENDPOINT_URL_LAMBDA", format!("http://{}", cloud.address))
             .env("AWS_ENDPOINT_URL_KINESIS", format!("http://{}", cloud.address))
+            .env("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("http://{}", cloud.address))
             .envs(lake.endpoints.iter().map(|(name, value)| (name, value)))
             .envs([("IGUAZU_BUCKET", lake.bucket.as_str()), ("IGUAZU_LEDGER_TABLE", "ledger")])
             .env("IGUAZU_S3_PATH_STYLE", "true")

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 pub const STREAM: &str = "orders";
 pub const STREAM_ARN: &str = "arn:aws:kinesis:eu-west-1:000000000000:stream/orders";
 pub const SHARD: &str = "shardId-000000000003";
+/// A secret that the control plane has; its value is the marker, which no log may show.
+pub const SECRET_ARN: &str = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:customer-key-a1b2c3";
 pub const MARKER: &str = "payload-that-no-log-may-show";
 
 /// The sequence number of the n-th record.

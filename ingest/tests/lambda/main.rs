@@ -259,6 +259,111 @@ async fn an_invocation_stops_by_itself_before_its_deadline_and_commits_nothing()
     assert_eq!(failures, [1, 1, 0]);
 }
 
+#[tokio::test]
+async fn what_a_mapping_gave_up_is_committed_in_parts_and_under_its_own_ids_when_s3_tells_of_it() {
+    let lake = Lake::new("redriven").await;
+    let budget = [("IGUAZU_OUTPUT_MIB_MAX", "1")];
+    let mut container = Container::start(&lake, Control::with(sound_mapping()), &budget).await;
+    let given_up = json!({
+        "version": "1.0",
+        "requestContext": { "condition": "RetryAttemptsExhausted" },
+        "payload": String::from_utf8(beyond_the_budget().to_vec()).unwrap(),
+    });
+    let (bucket, key) = ("given-up", "aws/lambda/3f0c/2026-01-01T00.00.00 a+b.json");
+    lake.leave(bucket, key, given_up.to_string()).await;
+    let notice = json!({ "Records": [{
+        "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+        "s3": { "bucket": { "name": bucket }, "object": { "key": key.replace('+', "%2B").replace(' ', "+") } },
+    }] });
+    let answer = container.invoke(notice.to_string()).await;
+    // The second turn finds two of the three in a row.
+    let all = json!({ "redriven": 1, "redrive_failures": 0, "committed": 3, "held_already": 2 });
+    assert_eq!((answer.kind.as_str(), &answer.body), ("response", &all));
+    let records: Vec<_> = lake.rows().await.iter().map(|row| commit(row).counts.records).collect();
+    assert_eq!(records, [2, 1]);
+
+    // The mapping delivers it after all, and somebody asks once more.
+    assert_success(&container.invoke(beyond_the_budget()).await);
+    let by_hand = json!({ "redrive": { "bucket": bucket, "key": key } });
+    let answer = container.invoke(by_hand.to_string()).await;
+    let again = json!({ "redriven": 1, "redrive_failures": 0, "committed": 0, "held_already": 3 });
+    assert_eq!((answer.kind.as_str(), &answer.body), ("response", &again));
+    assert_eq!(lake.rows().await.len(), 2);
+    let written = container.end().await;
+    let redriven: Vec<_> = written.metrics().iter().filter_map(|line| line["redriven"].as_u64()).collect();
+    assert_eq!(redriven, [1, 1]);
+}
+
+#[tokio::test]
+async fn an_object_that_cannot_be_driven_again_fails_the_invocation_and_says_which() {
+    let lake = Lake::new("not-redriven").await;
+    let mut container = Container::start(&lake, Control::with(sound_mapping()), &[]).await;
+    lake.leave("given-up-too", "summary.json", json!({ "note": MARKER }).to_string()).await;
+    for (key, why) in [("summary.json", "it has no member `payload`"), ("nothing.json", "NoSuchKey")] {
+        let by_hand = json!({ "redrive": { "bucket": "given-up-too", "key": key } });
+        let answer = container.invoke(by_hand.to_string()).await;
+        let message = failure(&answer);
+        let named = format!("s3://given-up-too/{key} could not be driven again");
+        assert!(message.starts_with(&named) && message.contains(why), "{message}");
+    }
+    assert_eq!(lake.rows().await, []);
+    let written = container.end().await;
+    let failures: Vec<_> = written.metrics().iter().map(|line| line["redrive_failures"].clone()).collect();
+    assert_eq!(failures, [1, 1]);
+    assert_eq!(written.messages("ERROR"), ["not driven again"; 2]);
+}
+
+/// A contract that hashes with the secret `pii`.
+fn contract_with_a_secret() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "table = \"orders\"\nversion = 1\ntypes = [\"order.*\"]\n\n[[column]]\nname = \"note\"\n\
+                path = \"/note\"\ntype = \"string\"\nsteps = [{ hmac_sha256 = \"pii\" }]\n";
+    std::fs::write(folder.path().join("orders.toml"), text).unwrap();
+    folder
+}
+
+#[tokio::test]
+async fn a_secret_is_fetched_by_its_arn_at_the_start_and_is_in_no_log() {
+    let lake = Lake::new("secret").await;
+    let folder = contract_with_a_secret();
+    let contracts = folder.path().to_str().unwrap();
+    let variables =
+        [("IGUAZU_CONTRACTS", contracts), ("IGUAZU_SECRET_PII", event::SECRET_ARN), ("IGUAZU_LOG", "trace")];
+    let mut container = Container::start(&lake, Control::with(sound_mapping()), &variables).await;
+    assert_success(&container.invoke(payload(&[record(1, document(1, 0))])).await);
+    let counts = commit(&lake.rows().await[0]).counts.clone();
+    assert_eq!(counts, Counts { records: 1, delivered: 1, accepted: 1, quarantined: 0 });
+    // The end looks for the marker, which is what the secret holds.
+    container.end().await;
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_had_ends_the_process_and_says_which() {
+    let folder = contract_with_a_secret();
+    let cloud = cloud::Cloud::start(Control::with(sound_mapping())).await;
+    let endpoint = format!("http://{}", cloud.address);
+    let mut variables: Vec<_> = LAMBDA.iter().map(|(name, value)| (*name, OsStr::new(value))).collect();
+    let arn = event::SECRET_ARN.replace("customer", "other");
+    variables.extend([
+        ("IGUAZU_BUCKET", OsStr::new("lake")),
+        ("IGUAZU_LEDGER_TABLE", OsStr::new("ledger")),
+        ("IGUAZU_CONTRACTS", folder.path().as_os_str()),
+        ("IGUAZU_SECRET_PII", OsStr::new(&arn)),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", OsStr::new(&endpoint)),
+    ]);
+    let variables: Vec<(&'static str, std::ffi::OsString)> =
+        variables.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+    let said = tokio::task::spawn_blocking(move || {
+        refused(&variables.iter().map(|(name, value)| (*name, value.as_os_str())).collect::<Vec<_>>())
+    });
+    let said = said.await.unwrap();
+    assert!(
+        said.contains(&format!("IGUAZU_SECRET_PII is {arn}: expected a secret that the function may read")),
+        "{said}"
+    );
+    assert!(said.contains("ResourceNotFoundException"), "{said}");
+}
+
 /// Runs the binary in an environment in which it must not begin; returns what it says.
 fn refused(variables: &[(&str, &OsStr)]) -> String {
     let output =

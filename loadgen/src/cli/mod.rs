@@ -4,6 +4,8 @@
 //! could not be carried out. Answers go to standard output, progress and errors to standard error. Whoever reads standard
 //! output may close it when they have seen enough: that is no error, and changes no exit code.
 
+#[cfg(feature = "aws")]
+mod cloud;
 mod contracts;
 mod prove;
 mod run;

@@ -8,10 +8,15 @@ use std::time::Duration;
 use iguazu_audit::{Folder, open};
 use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::host::Host;
+use iguazu_lake::ports::{Ledger, Objects};
+#[cfg(feature = "aws")]
+use iguazu_setup::contracts::{parse, read_folder};
 use iguazu_transform::{Catalog, Contract};
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{Context, IntoDiagnostic, miette};
 
+#[cfg(feature = "aws")]
+use super::cloud;
 use super::{Answer, NO, runtime, say, workload};
 use crate::oracle::{Oracle, Part, oracle};
 use crate::report;
@@ -35,6 +40,9 @@ pub struct Args {
     /// How long to wait for the pipeline to drain.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     wait: u64,
+    #[cfg(feature = "aws")]
+    #[command(flatten)]
+    cloud: cloud::Args,
 }
 
 pub fn run(args: &Args) -> Answer {
@@ -52,7 +60,7 @@ pub fn run(args: &Args) -> Answer {
         catalog = Some(compiled);
     }
     let catalog = catalog.ok_or_else(|| miette!("there is no run; name one with --run"))?;
-    runtime()?.block_on(prove(args, &folders, &runs, &made, &catalog))
+    runtime()?.block_on(open_and_prove(args, &Sent { folders: &folders, runs: &runs, made: &made, catalog: &catalog }))
 }
 
 /// Whether the runs can be verified, and together.
@@ -80,20 +88,44 @@ fn check(runs: &[Run]) -> miette::Result<()> {
     Ok(())
 }
 
-async fn prove(
-    args: &Args,
-    folders: &[RunFolder],
-    runs: &[Run],
-    made: &[(Workload, u64)],
-    catalog: &Catalog,
-) -> Answer {
+/// What was sent.
+struct Sent<'a> {
+    folders: &'a [RunFolder],
+    runs: &'a [Run],
+    made: &'a [(Workload, u64)],
+    catalog: &'a Catalog,
+}
+
+impl Sent<'_> {
+    fn contracts(&self) -> Vec<Contract> {
+        let tables = self.made.iter().take(1).flat_map(|(workload, _)| workload.tables());
+        tables.map(|table| table.contract().clone()).collect()
+    }
+}
+
+async fn open_and_prove(args: &Args, sent: &Sent<'_>) -> Answer {
+    #[cfg(feature = "aws")]
+    if let Some(bucket) = &args.cloud.bucket {
+        let (objects, ledger) = cloud::open(bucket, &args.cloud).await?;
+        let told = |problems: Vec<String>| miette!(help = "correct the contracts", "{}", problems.join("\n"));
+        if let Some(folder) = &args.cloud.contracts {
+            let texts = read_folder(folder).map_err(|problem| miette!("{problem}"))?;
+            same_contracts(&sent.contracts(), &parse(&texts).map_err(told)?)?;
+        }
+        return prove(args, sent, &objects, &ledger).await;
+    }
     let (objects, ledger, of_lake) = open(&Folder::at(&args.data)).into_diagnostic()?;
+    same_contracts(&sent.contracts(), &of_lake.iter().map(|of| of.as_ref().clone()).collect::<Vec<_>>())?;
+    prove(args, sent, &objects, &ledger).await
+}
+
+async fn prove<O: Objects, L: Ledger>(args: &Args, sent: &Sent<'_>, objects: &O, ledger: &L) -> Answer {
+    let Sent { folders, runs, made, catalog } = sent;
     let parts: Vec<_> = made.iter().map(|(workload, records)| Part { workload, records: *records }).collect();
-    let contracts: Vec<_> = made[0].0.tables().iter().map(|table| table.contract().clone()).collect();
-    same_contracts(&contracts, &of_lake.iter().map(|contract| contract.as_ref().clone()).collect::<Vec<_>>())?;
+    let contracts = sent.contracts();
     let oracle = expected(&parts, catalog)?;
     let mut acked = Acked::default();
-    for ((folder, run), documents) in folders.iter().zip(runs).zip(&oracle.documents) {
+    for ((folder, run), documents) in folders.iter().zip(*runs).zip(&oracle.documents) {
         let added = acked.add(folder, run, documents);
         added.into_diagnostic().wrap_err_with(|| format!("{}", folder.acks().display()))?;
     }
@@ -101,18 +133,18 @@ async fn prove(
     bar.enable_steady_tick(Duration::from_millis(200));
     let began = SystemHost.now();
     let limit = Duration::from_secs(args.wait);
-    drain((&objects, &ledger, &SystemHost), &contracts, &acked, limit, |left| {
+    drain((objects, ledger, &SystemHost), &contracts, &acked, limit, |left| {
         bar.set_message(format!("waiting for the pipeline: {left}"));
     })
     .await
     .into_diagnostic()?;
     let waited = SystemHost.now().since(began);
     let shown = |what: &str| bar.set_message(format!("comparing {what}"));
-    let verdict = verify(&objects, &ledger, &oracle, &acked, shown).await.into_diagnostic()?;
-    let lake = lake_numbers(&objects, &ledger, &contracts).await.into_diagnostic()?;
+    let verdict = verify(objects, ledger, &oracle, &acked, shown).await.into_diagnostic()?;
+    let lake = lake_numbers(objects, ledger, &contracts).await.into_diagnostic()?;
     bar.finish_and_clear();
     let proof = Proof { waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX), verdict, lake };
-    for (folder, run) in folders.iter().zip(runs) {
+    for (folder, run) in folders.iter().zip(*runs) {
         folder.write_json("verify.json", &proof).into_diagnostic()?;
         report::write(folder, run, Some(&proof)).into_diagnostic()?;
     }

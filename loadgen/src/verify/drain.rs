@@ -49,7 +49,7 @@ pub enum DrainError {
     Audit(#[from] AuditError),
     /// It took too long.
     #[error(
-        "the pipeline has not drained within {} s: {left}; see that it runs (`iguazu status`), and wait longer with --wait",
+        "the pipeline has not drained within {} s: {left}; see that it runs (`iguazu status`, or the functions' logs), and wait longer with --wait",
         limit.as_secs()
     )]
     TooSlow {

@@ -83,7 +83,7 @@ async fn redrive(common: &Common, files: &[std::path::PathBuf]) -> miette::Resul
     for file in files {
         let deadline = SystemHost.now().plus(TIMEOUT);
         let payload = failures::read(file).map_err(|error| error.to_string());
-        let invocation = payload.and_then(|text| Invocation::parse(&text).map_err(|error| chain_of(&error)));
+        let invocation = payload.and_then(|text| Invocation::parse(text.as_bytes()).map_err(|error| chain_of(&error)));
         let mut one = Redriven {
             file: file.display().to_string(),
             committed: false,

@@ -1,13 +1,14 @@
 //! What the mapping gave up: one file per batch, in the form of Lambda's on-failure objects on S3, the whole invocation
 //! included, so that it can be driven again under its original ids.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
+use iguazu_ingest::redrive::invocation_of;
 use iguazu_lake::ids::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::cursor::GivenUp;
 use super::payload::{self, Source};
@@ -80,14 +81,15 @@ pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// Where the file cannot be read or holds none.
-pub fn read(path: &Path) -> io::Result<Bytes> {
-    let none = || io::Error::new(io::ErrorKind::InvalidData, "it holds no payload of an invocation");
-    let body: Value = serde_json::from_slice(&fs::read(path)?).map_err(|_| none())?;
-    body.get("payload").and_then(Value::as_str).map(|text| Bytes::from(text.to_owned())).ok_or_else(none)
+pub fn read(path: &Path) -> io::Result<String> {
+    let none = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    invocation_of(&fs::read(path)?).map(Cow::into_owned).map_err(none)
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]

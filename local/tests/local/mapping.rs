@@ -129,7 +129,7 @@ async fn one_bad_record_is_given_up_alone_and_kept_and_all_others_are_done() {
     assert_eq!((done.len(), done.contains_key("17")), (39, false));
     let kept = failures::list(&folder.path().join("failures")).unwrap();
     assert_eq!(kept.len(), 1);
-    let invocation = Invocation::parse(&failures::read(&kept[0]).unwrap()).unwrap();
+    let invocation = Invocation::parse(failures::read(&kept[0]).unwrap().as_bytes()).unwrap();
     assert_eq!(invocation.shards.values().map(Vec::len).sum::<usize>(), 1);
 }
 
