@@ -51,12 +51,12 @@ crash: programs ## Kills the pipeline in ROUNDS rounds (default 50) at random mo
 	$(PYTHON) tests/local/crash.py $(PROGRAMS) target/crash --rounds $(ROUNDS) --seed $(SEED_OF_CRASHES)
 
 .PHONY: check
-check: check-dependencies ## Checks format, lints and dependencies, without running anything
+check: check-dependencies check-terraform ## Checks format, lints, dependencies and the Terraform module, without running anything
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets --all-features --quiet -- -D warnings
 
 .PHONY: test
-test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-errors test-package test-crash test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
+test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-errors test-package test-crash e2e e2e-control test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
 	@echo "make test: everything passed"
 
 .PHONY: test-crates
@@ -263,6 +263,23 @@ $(CARGO_DENY):
 .PHONY: cost
 cost: ## Counts requests and measures CPU time, and prints what the pipeline costs on AWS; builds for minutes at first
 	$(CARGO) run --quiet --locked --profile measured -p iguazu-bench --bin cost -- $(COST)
+# The deployed programs over the real wire protocols. Built like the tests are, so that nothing is compiled twice.
+E2E = $(PROGRAMS)/iguazu-e2e
+# How long `make soak` loads, and the seed of all that goes wrong.
+MINUTES ?= 10
+SEED_OF_MISHAPS ?= 1
+
+.PHONY: e2e
+e2e: venv test-programs ## Loads the deployed programs over the wire for a minute, with faults, kills, freezes and reshards, and proves the result
+	$(E2E) --seed $(SEED_OF_MISHAPS) --out target/e2e
+
+.PHONY: e2e-control
+e2e-control: venv test-programs ## Shows that the end-to-end proof finds a lost batch and a doubled commit
+	$(PYTHON) tests/e2e/control.py $(E2E) target/e2e-control
+
+.PHONY: soak
+soak: venv test-programs ## As e2e, for MINUTES (default 10)
+	$(E2E) --minutes $(MINUTES) --seed $(SEED_OF_MISHAPS) --out target/soak
 
 .PHONY: venv
 venv: .venv/installed ## Installs the S3 stand-in of the conformance tests into .venv

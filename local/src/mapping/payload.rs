@@ -1,11 +1,12 @@
 //! What the function is handed: the event that Lambda makes of a batch.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use iguazu_lake::ids::StreamName;
+use iguazu_lake::ids::{StreamName, Timestamp};
 
 use super::cursor::Outcome;
 use crate::endpoint::shapes::arn;
@@ -22,68 +23,94 @@ pub struct Source {
     pub shard: u32,
 }
 
+/// A record as the event tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told<'r> {
+    /// Its sequence number.
+    pub sequence: Cow<'r, str>,
+    /// When it arrived.
+    pub arrival: Timestamp,
+    /// Its partition key.
+    pub partition_key: &'r str,
+    /// What it holds.
+    pub data: &'r [u8],
+}
+
 /// Bytes of a record in a payload beside its data and its partition key, at most.
 const ENVELOPE_BYTES: usize = 560;
 
-/// How many of these records fit a payload; one at least.
+/// How many of the records fit a payload, told the bytes of each one's partition key and data; one at least.
 #[must_use]
-pub fn fitting(records: &[Stored], bytes_max: usize) -> usize {
+pub fn fitting(records: impl ExactSizeIterator<Item = (usize, usize)>, bytes_max: usize) -> usize {
     let mut bytes = 16;
-    let fits = |record: &&Stored| {
-        bytes += ENVELOPE_BYTES + 6 * record.partition_key.len() + record.data.len().div_ceil(3) * 4;
+    let all = records.len();
+    let fits = |&(key, data): &(usize, usize)| {
+        bytes += ENVELOPE_BYTES + 6 * key + data.div_ceil(3) * 4;
         bytes <= bytes_max
     };
-    records.iter().take_while(fits).count().max(1).min(records.len())
+    records.take_while(fits).count().max(1).min(all)
 }
 
-/// The payload of a batch.
+/// The payload of a batch of the embedded stream.
 #[must_use]
 pub fn of(source: &Source, records: &[Stored]) -> Bytes {
-    let data: usize = records.iter().map(|record| record.data.len().div_ceil(3) * 4 + record.partition_key.len()).sum();
-    let mut text = String::with_capacity(data + records.len() * ENVELOPE_BYTES + 16);
-    let shard = topology::name(source.shard);
-    let arn = arn(&source.stream);
+    let told = records.iter().map(|record| Told {
+        sequence: sequence::text(source.created_ms, source.shard, record.position).into(),
+        arrival: record.arrival,
+        partition_key: &record.partition_key,
+        data: &record.data,
+    });
+    event(&arn(&source.stream), &topology::name(source.shard), told)
+}
+
+/// The event of a batch: records of one shard of the stream that has this ARN.
+#[must_use]
+pub fn event<'r>(arn: &str, shard: &str, records: impl Iterator<Item = Told<'r>> + Clone) -> Bytes {
+    let bytes = |record: Told<'_>| record.data.len().div_ceil(3) * 4 + record.partition_key.len() + ENVELOPE_BYTES;
+    let mut text = String::with_capacity(records.clone().map(bytes).sum::<usize>() + 16);
     text.push_str(r#"{"Records":["#);
-    for (index, record) in records.iter().enumerate() {
-        let number = sequence::text(source.created_ms, source.shard, record.position);
+    for (index, Told { sequence, arrival, partition_key, data }) in records.enumerate() {
         let comma = if index == 0 { "" } else { "," };
-        let key = serde_json::Value::from(record.partition_key.as_str());
-        let ms = record.arrival.millis();
+        let key = serde_json::Value::from(partition_key);
+        let ms = arrival.millis();
         let (seconds, fraction) = (ms.div_euclid(1_000), ms.rem_euclid(1_000));
         // Writing to a string does not fail.
         let _ = write!(
             text,
-            r#"{comma}{{"kinesis":{{"kinesisSchemaVersion":"1.0","partitionKey":{key},"sequenceNumber":"{number}","data":""#
+            r#"{comma}{{"kinesis":{{"kinesisSchemaVersion":"1.0","partitionKey":{key},"sequenceNumber":"{sequence}","data":""#
         );
-        BASE64_STANDARD.encode_string(&record.data, &mut text);
+        BASE64_STANDARD.encode_string(data, &mut text);
         let _ = write!(
             text,
-            r#"","approximateArrivalTimestamp":{seconds}.{fraction:03}}},"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"{shard}:{number}","eventName":"aws:kinesis:record","invokeIdentityArn":"arn:aws:iam::000000000000:role/iguazu","awsRegion":"us-east-1","eventSourceARN":"{arn}"}}"#
+            r#"","approximateArrivalTimestamp":{seconds}.{fraction:03}}},"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"{shard}:{sequence}","eventName":"aws:kinesis:record","invokeIdentityArn":"arn:aws:iam::000000000000:role/iguazu","awsRegion":"us-east-1","eventSourceARN":"{arn}"}}"#
         );
     }
     text.push_str("]}");
     Bytes::from(text)
 }
 
-/// What an answer says of a batch, by Lambda's rules: no items that failed is success, an item without a number or with
-/// one that is not of the batch is a failure of the whole.
+/// What an answer says of a batch of the embedded stream.
 #[must_use]
 pub fn outcome(source: &Source, records: &[Stored], answer: &[u8], partial_answers: bool) -> Outcome {
     if !partial_answers {
         return Outcome::Done;
     }
+    judge(answer, |number| {
+        let position = sequence::position(source.created_ms, source.shard, number)?;
+        records.iter().any(|record| record.position == position).then_some(position)
+    })
+}
+
+/// What an answer says of a batch, by Lambda's rules: no items that failed is success, an item without a number or with
+/// one that is not of the batch is a failure of the whole. `position` finds the record of a number in the batch.
+pub fn judge(answer: &[u8], position: impl Fn(&str) -> Option<u64>) -> Outcome {
     let Ok(answer) = serde_json::from_slice::<serde_json::Value>(answer) else { return Outcome::Failed };
     let items = match answer.get("batchItemFailures") {
         None | Some(serde_json::Value::Null) => return Outcome::Done,
         Some(serde_json::Value::Array(items)) => items,
         Some(_) => return Outcome::Failed,
     };
-    let position = |item: &serde_json::Value| {
-        let number = item.get("itemIdentifier")?.as_str()?;
-        let position = sequence::position(source.created_ms, source.shard, number)?;
-        records.iter().any(|record| record.position == position).then_some(position)
-    };
-    let positions: Option<Vec<_>> = items.iter().map(position).collect();
+    let positions: Option<Vec<_>> = items.iter().map(|item| position(item.get("itemIdentifier")?.as_str()?)).collect();
     match positions.map(|positions| positions.into_iter().min()) {
         None => Outcome::Failed,
         Some(None) => Outcome::Done,
@@ -94,7 +121,6 @@ pub fn outcome(source: &Source, records: &[Stored], answer: &[u8], partial_answe
 #[cfg(test)]
 mod tests {
     use iguazu_ingest::invocation::Invocation;
-    use iguazu_lake::ids::Timestamp;
     use iguazu_transform::Payload;
 
     use super::*;
@@ -111,6 +137,10 @@ mod tests {
             data: Bytes::from_static(data),
         };
         vec![record(7, "a \"key\"\n", b"{}"), record(9, "k", &[0, 255, 7]), record(12, "k", b"")]
+    }
+
+    fn sizes(records: &[Stored]) -> impl ExactSizeIterator<Item = (usize, usize)> {
+        records.iter().map(|record| (record.partition_key.len(), record.data.len()))
     }
 
     #[test]
@@ -131,10 +161,11 @@ mod tests {
     fn a_payload_stays_below_its_limit_but_for_a_record_that_is_larger_alone() {
         let records = records();
         let bytes = of(&source(), &records).len();
-        assert_eq!(fitting(&records, bytes + 3 * ENVELOPE_BYTES), 3);
-        assert!(of(&source(), &records[..fitting(&records, 1_300)]).len() <= 1_300);
-        assert_eq!(fitting(&records, 10), 1);
-        assert_eq!(fitting(&[], 10), 0);
+        let fitting = |bytes_max| fitting(sizes(&records), bytes_max);
+        assert_eq!(fitting(bytes + 3 * ENVELOPE_BYTES), 3);
+        assert!(of(&source(), &records[..fitting(1_300)]).len() <= 1_300);
+        assert_eq!(fitting(10), 1);
+        assert_eq!(super::fitting(sizes(&[]), 10), 0);
     }
 
     #[test]

@@ -182,7 +182,8 @@ impl<F: Function> Mapping<F> {
             PageLimits { records: self.settings.batch_records_max, bytes: self.settings.payload_bytes_max / 4 * 3 };
         let until = cursor.until().unwrap_or(u64::MAX);
         let mut page = self.read(task.key, |reader| reader.page(task.key, cursor.position, until, limits))?;
-        page.truncate(payload::fitting(&page, self.settings.payload_bytes_max));
+        let sizes = page.iter().map(|record| (record.partition_key.len(), record.data.len()));
+        page.truncate(payload::fitting(sizes, self.settings.payload_bytes_max));
         Ok(page)
     }
 
