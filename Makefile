@@ -191,7 +191,7 @@ destroy: terraform-init ## Takes ENV down, after a question; what is protected s
 .PHONY: e2e-aws
 e2e-aws: test-programs terraform-init ## Loads the deployed stream of ENV for E2E_SECONDS and proves the lake; costs money, and was never run by the authors
 	rm -rf target/e2e-aws
-	@set -e; output() { $(TERRAFORM) output -raw $$1; }; export AWS_REGION=$$(output region); set -x; \
+	@set -e; output() { $(TERRAFORM) output -raw $$1; }; AWS_REGION=$$(output region); export AWS_REGION; set -x; \
 	  $(PROGRAMS)/loadgen run --out target/e2e-aws --stream $$(output stream_name) --contracts $(or $(CONTRACTS),contracts) \
 	    --seed $$(date +%s) --seconds $(E2E_SECONDS); \
 	  $(PROGRAMS)/loadgen verify --run target/e2e-aws --bucket $$(output bucket) --ledger-table $$(output ledger_table) \

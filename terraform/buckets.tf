@@ -31,6 +31,7 @@ locals {
 }
 
 resource "aws_s3_bucket" "this" {
+  #checkov:skip=CKV_AWS_18:Access logs go to the bucket that the variable access_log_bucket names, if it does
   #checkov:skip=CKV_AWS_144:The lake stays in one region; a copy elsewhere is a decision about cost and law that is not ours
   #checkov:skip=CKV2_AWS_62:Nobody waits for events of the lake or of results; the failures bucket has a notification of its own
   #checkov:skip=CKV2_AWS_61:Life cycles are in lake.tf, failures.tf and athena.tf, one for each bucket

@@ -29,15 +29,13 @@ locals {
         }
       },
       {
-        # Alarms and budgets write to a topic that is encrypted by this key.
+        # Alarms and budgets write to a topic that is encrypted by this key. Whose alarms these are is asked by the topic's
+        # own policy; here no condition stands, because alarms that cannot use the key are lost without a word.
         Sid       = "Alarms"
         Effect    = "Allow"
         Principal = { Service = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"] }
         Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
         Resource  = "*"
-        Condition = {
-          StringEquals = { "aws:SourceAccount" = local.account }
-        }
       },
     ]
   }

@@ -17,14 +17,17 @@
 //! - Where every type of event is a plain name, the partitions by type are listed; otherwise a query has to name the
 //!   type of event that it wants, because Athena cannot guess what folders there are.
 
+mod json;
+
 use iguazu_lake::keys::version::TypeKey;
-use serde_json::{Value, json};
 
 use super::arrow::system_kind;
 use super::{
     ColumnType, Contract, Measure, MeasureKind, Name, PARTITION_COLUMNS, REST_COLUMN, ROLLUP_COLUMNS, Rollup,
     SYSTEM_COLUMNS, TYPE_PARTITION, UnknownFields,
 };
+
+pub use json::catalog;
 
 /// The table of quarantined input, which is of no contract.
 pub const QUARANTINE: &str = "quarantine";
@@ -372,32 +375,6 @@ impl TableRelation {
         let columns = columns.into_iter().filter_map(known).collect();
         ViewRelation { name, columns, of: self.name.clone(), group_by: Vec::new() }
     }
-
-    /// The table as a deployment reads it.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        let role = match self.role {
-            Role::Events => "events",
-            Role::Raw => "raw",
-            Role::RollupParts => "rollup_parts",
-            Role::Quarantine => "quarantine",
-        };
-        let texts = self.properties.iter().filter_map(|(name, property)| match property {
-            Property::Text(text) => Some((name.clone(), json!(text))),
-            Property::Years => None,
-        });
-        json!({
-            "name": self.name,
-            "role": role,
-            "description": self.description,
-            "columns": self.columns.iter().map(Field::to_json).collect::<Vec<_>>(),
-            "partition_keys": self.partition_keys.iter().map(Field::to_json).collect::<Vec<_>>(),
-            "folder": self.folder,
-            "by_epoch": self.by_epoch,
-            "template": self.template,
-            "parameters": texts.collect::<serde_json::Map<_, _>>(),
-        })
-    }
 }
 
 /// The properties that partitions are projected from.
@@ -421,12 +398,6 @@ fn properties(it: Option<&Contract>, by_type: Option<&Contract>) -> Vec<(String,
     properties
 }
 
-impl Field {
-    fn to_json(&self) -> Value {
-        json!({ "name": self.name, "type": self.kind.glue(), "comment": self.comment })
-    }
-}
-
 impl ViewRelation {
     /// The query of the view. Without a database it names its relation alone, and is understood in the view's own.
     #[must_use]
@@ -444,46 +415,4 @@ impl ViewRelation {
         }
         query
     }
-
-    /// The view as a deployment reads it: columns have Hive's types, which Glue keeps, and those of queries.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        let column = |(field, _): &(Field, String)| {
-            json!({
-                "name": field.name,
-                "type": field.kind.glue(),
-                "sql_type": field.kind.sql(),
-                "comment": field.comment,
-            })
-        };
-        json!({
-            "name": self.name,
-            "of": self.of,
-            "columns": self.columns.iter().map(column).collect::<Vec<_>>(),
-            "query": self.query(None),
-        })
-    }
-}
-
-/// All that a deployment makes known of its tables, and the quarantine of all of them.
-#[must_use]
-pub fn catalog<'c>(contracts: impl Iterator<Item = &'c Contract>) -> Value {
-    let (mut tables, mut views) = (Vec::new(), Vec::new());
-    for Relations { table, raw, view, rollups } in contracts.map(Contract::relations) {
-        tables.extend([table.to_json(), raw.to_json()]);
-        views.push(view.to_json());
-        for (parts, sums) in rollups {
-            tables.push(parts.to_json());
-            views.push(sums.to_json());
-        }
-    }
-    tables.push(quarantine().to_json());
-    json!({
-        "v": 1,
-        "serde": SERDE,
-        "input_format": INPUT_FORMAT,
-        "output_format": OUTPUT_FORMAT,
-        "tables": tables,
-        "views": views,
-    })
 }
