@@ -44,8 +44,8 @@ pub struct Asked {
     pub cpu_s: f64,
     /// Live files of the table.
     pub live_files: u64,
-    /// Their bytes.
-    pub live_bytes: u64,
+    /// Days that they are of.
+    pub live_days: u64,
 }
 
 impl Asked {
@@ -75,7 +75,7 @@ impl Ranges for Reader<'_> {
 /// Where the table has no file, or the file claims an id.
 pub fn ask(world: &World, ids: u64) -> Result<Asked, Failure> {
     let (ports, runtime, contract) = world.lake();
-    let Largest { key, file, live_files, live_bytes } = runtime.block_on(largest(ports.objects(), &contract.table))?;
+    let Largest { key, file, live_files, live_days } = runtime.block_on(largest(ports.objects(), &contract.table))?;
     let mut random = Random::new(0x00A5_4ED1);
     let mut fresh: Vec<EventId> = (0..ids)
         .filter_map(|_| {
@@ -100,7 +100,7 @@ pub fn ask(world: &World, ids: u64) -> Result<Asked, Failure> {
         bytes_got: counts.bytes_got,
         cpu_s: took.as_secs_f64(),
         live_files,
-        live_bytes,
+        live_days,
     })
 }
 
@@ -115,11 +115,12 @@ struct Largest {
     key: ObjectKey,
     file: LiveFile,
     live_files: u64,
-    live_bytes: u64,
+    live_days: u64,
 }
 
 async fn largest(objects: &MemoryObjects, table: &TableName) -> Result<Largest, Failure> {
     let mut listed = Vec::new();
+    let mut live_days = 0;
     let mut data = BTreeMap::new();
     for prefix in KeyPrefix::versions(table) {
         for key in objects.list(&prefix, None, usize::MAX).await? {
@@ -127,6 +128,7 @@ async fn largest(objects: &MemoryObjects, table: &TableName) -> Result<Largest, 
             match object.part {
                 VersionPart::Partition { .. } => {
                     let bytes = objects.get(&key).await?.ok_or("an object that was listed is gone")?.bytes;
+                    live_days += 1;
                     listed.extend(serde_json::from_slice::<Listed>(&bytes)?.files);
                 }
                 VersionPart::Data { ordinal, .. } => {
@@ -136,10 +138,10 @@ async fn largest(objects: &MemoryObjects, table: &TableName) -> Result<Largest, 
             }
         }
     }
-    let (live_files, live_bytes) = (listed.len() as u64, listed.iter().map(|file| file.bytes).sum());
+    let live_files = listed.len() as u64;
     let file = listed.into_iter().max_by_key(|file| file.rows).ok_or("the table has no file")?;
     let key = data.remove(&file.written).ok_or("a file that a partition lists is gone")?;
-    Ok(Largest { key, file, live_files, live_bytes })
+    Ok(Largest { key, file, live_files, live_days })
 }
 
 #[cfg(test)]
@@ -156,7 +158,7 @@ mod tests {
             bytes_got: 2_000_000,
             cpu_s: 0.5,
             live_files: 1,
-            live_bytes: 100_000_000,
+            live_days: 1,
         };
         assert_eq!(asked.table(1e6, 1_000.0, 1e8), (2.0, 2e6, 0.5));
         assert_eq!(asked.table(2e6, 2_000.0, 1e8), (4.0, 4e6, 2.0));

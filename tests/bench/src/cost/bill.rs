@@ -210,9 +210,14 @@ fn a_version(plan: &Plan, seen: &Observed, asked: &Asked, age_days: f64) -> (f64
     asked.table(rows, ids, file_bytes(seen, asked))
 }
 
-/// How large the files of a table become: as large as they were when a day was over, and else as large as the target.
+/// How large the files of a table become: a day is in as many as it was when whole days were simulated, and else they are
+/// as large as the target.
 fn file_bytes(seen: &Observed, asked: &Asked) -> f64 {
-    if seen.seconds < DAY_S { TARGET_BYTES } else { asked.live_bytes as f64 / asked.live_files as f64 }
+    if seen.seconds < DAY_S {
+        return TARGET_BYTES;
+    }
+    let of_a_day = seen.events as f64 / seen.seconds * DAY_S * asked.bytes as f64 / asked.rows as f64;
+    of_a_day * asked.live_days as f64 / asked.live_files as f64
 }
 
 fn version_waits(gets: f64, bytes: f64, assumed: &Assumed) -> f64 {
@@ -270,7 +275,7 @@ mod tests {
         bytes_got: 2_000_000,
         cpu_s: 0.01,
         live_files: 1,
-        live_bytes: 100_000_000,
+        live_days: 1,
     };
 
     fn work(n: u64) -> Work {

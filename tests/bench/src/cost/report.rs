@@ -84,7 +84,9 @@ const fn basis(basis: Basis) -> &'static str {
 
 fn lines(lines: &[Line]) {
     for Line { what, basis: of, quantity, price, usd, unit } in lines {
-        println!("  {what:<36} {:<10} {:>12} x {price:<13} = {usd:>10.6}  {unit}", basis(*of), figure(*quantity));
+        let price = format!("{price:.10}");
+        let price = price.trim_end_matches('0').trim_end_matches('.');
+        println!("  {what:<36} {:<10} {:>12} x {price:<12} = {usd:>10.6}  {unit}", basis(*of), figure(*quantity));
     }
 }
 
