@@ -13,6 +13,8 @@ const TRIES: u32 = 5;
 /// Where a lake on AWS is.
 #[derive(clap::Args)]
 #[command(next_help_heading = "A lake on AWS")]
+// The name of the struct is taken by the arguments that these are a part of.
+#[group(id = "cloud")]
 pub struct Args {
     /// The S3 bucket of the lake, in place of --data.
     #[arg(long, value_name = "NAME", requires = "ledger_table", conflicts_with = "data")]

@@ -95,3 +95,15 @@ fn say(line: impl Display) -> miette::Result<()> {
 fn runtime() -> miette::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().into_diagnostic()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_takes_its_arguments() {
+        Cli::command().debug_assert();
+    }
+}

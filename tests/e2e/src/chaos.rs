@@ -53,6 +53,12 @@ pub fn second_poller(seed: u64, shard: u64) -> Option<Duration> {
     (draw.below(2) == 0).then(|| Duration::from_millis(1_000 + draw.below(6_000)))
 }
 
+/// Whether the mapping gives a batch up that has failed, in place of trying it again: told how many have failed before.
+#[must_use]
+pub fn gives_up(seed: u64, failed: u64) -> bool {
+    Draw::of(seed, "give up", failed).below(4) == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +80,12 @@ mod tests {
             assert!(some(|of| matches!(of, Mishap::Freeze(_))), "seed {seed}");
             assert!(some(|of| matches!(of, Mishap::Hurry(_))), "seed {seed}");
         }
+    }
+
+    #[test]
+    fn some_failed_batches_are_given_up_and_most_come_again() {
+        let given_up = (0..200).filter(|&failed| gives_up(3, failed)).count();
+        assert!((20..80).contains(&given_up), "{given_up}");
     }
 
     #[test]

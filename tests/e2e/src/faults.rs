@@ -100,8 +100,14 @@ pub struct Fault {
     pub variant: u64,
 }
 
-/// How often each kind happens, in parts of a million.
-pub const EACH_PER_MILLION: u32 = 8_000;
+/// How often each kind happens, in parts of a million. The ledger is asked so seldom that its share is larger.
+#[must_use]
+pub fn each_per_million(target: Target) -> u32 {
+    match target {
+        Target::Kinesis | Target::S3 => 8_000,
+        Target::DynamoDb => 16_000,
+    }
+}
 
 /// How late something may be: longer than a commit takes, shorter than the clients wait.
 const DELAY_MS: (u64, u64) = (150, 2_500);

@@ -38,7 +38,7 @@ pub fn begin(program: &Path, options: &Options, run: &Path, world: &World) -> Re
         .args(["--seconds", &options.load_seconds().to_string()])
         .args(["--seed", &options.seed.to_string()])
         .args(["--reshard", &options.reshard.to_string()])
-        .args(["--malformed", "0.02", "--again", "0.03", "--revised", "0.02", "--late", "0.03"])
+        .args(["--malformed", "0.02", "--again", "0.03", "--revised", "0.02", "--late", "0.03", "--late-hours", "24"])
         .arg("--out")
         .arg(run)
         .process_group(world.guardian.group())

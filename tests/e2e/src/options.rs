@@ -25,7 +25,7 @@ pub struct Options {
     #[arg(long, value_name = "MINUTES", conflicts_with = "seconds")]
     pub minutes: Option<u64>,
     /// Events a second.
-    #[arg(long, value_name = "N", default_value_t = 600)]
+    #[arg(long, value_name = "N", default_value_t = 400)]
     pub rate: u64,
     /// Shards of the stream at the beginning.
     #[arg(long, value_name = "N", default_value_t = 4)]

@@ -22,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::background::spawn;
-use crate::faults::{EACH_PER_MILLION, Fault, Kind, Target, decide};
+use crate::faults::{Fault, Kind, Target, decide, each_per_million};
 use crate::tally::Tally;
 
 /// What all proxies of a run share.
@@ -93,7 +93,8 @@ impl Proxy {
         let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
         let number = self.weather.tally.request(self.target);
         let calm = self.weather.calm.load(Ordering::Relaxed);
-        let fault = if calm { None } else { decide(self.weather.seed, self.target, number, EACH_PER_MILLION) };
+        let fault =
+            if calm { None } else { decide(self.weather.seed, self.target, number, each_per_million(self.target)) };
         if let Some(fault) = fault {
             self.weather.tally.fault(self.target, fault.kind);
             if !fault.kind.is_forwarded() {

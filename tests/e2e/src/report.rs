@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::faults::{Kind, Target};
 use crate::logs::Logs;
 use crate::options::Options;
+use crate::proof::Proven;
 use crate::tally::{Tally, What};
 
 /// The table of what happened.
@@ -17,16 +18,13 @@ pub fn table(tally: &Tally, logs: &Logs) -> String {
     }
     let _ = writeln!(text, "  {:<42}{:>8}", "commits of ingest that met another's", logs.conflicts);
     let _ = write!(text, "\nfaults of the wire{:<26}", "");
-    Target::ALL.iter().for_each(|target| drop(write!(text, "{target:>10}")));
-    let _ = writeln!(text);
+    row(&mut text, |target| target.to_string());
     for kind in Kind::ALL {
         let _ = write!(text, "  {:<42}", kind.name());
-        Target::ALL.iter().for_each(|&target| drop(write!(text, "{:>10}", tally.faults(target, kind))));
-        let _ = writeln!(text);
+        row(&mut text, |target| tally.faults(target, kind).to_string());
     }
     let _ = write!(text, "  {:<42}", "requests in all");
-    Target::ALL.iter().for_each(|&target| drop(write!(text, "{:>10}", tally.requests(target))));
-    let _ = writeln!(text);
+    row(&mut text, |target| tally.requests(target).to_string());
     if !logs.errors.is_empty() {
         let _ = writeln!(text, "\nwhat containers logged as errors");
     }
@@ -36,27 +34,18 @@ pub fn table(tally: &Tally, logs: &Logs) -> String {
     text
 }
 
-/// What the last line says of the proof.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// What was sent and is not there.
-    pub loss: u64,
-    /// What is there more than once.
-    pub duplicates: u64,
-    /// Whether all sums are right.
-    pub sums_equal: bool,
-    /// All that is wrong, that which is neither of these included.
-    pub findings: u64,
-    /// Events that were sent.
-    pub events: u64,
-    /// Rows of raw and of quarantine.
-    pub deliveries: u64,
+/// A cell for each target.
+fn row(text: &mut String, cell: impl Fn(Target) -> String) {
+    for target in Target::ALL {
+        let _ = write!(text, "{:>10}", cell(target));
+    }
+    text.push('\n');
 }
 
 /// The last line.
 #[must_use]
-pub fn result(options: &Options, tally: &Tally, outcome: &Outcome, counters_zero: usize) -> String {
-    let Outcome { loss, duplicates, sums_equal, findings, events, deliveries } = outcome;
+pub fn result(options: &Options, tally: &Tally, proven: &Proven, counters_zero: usize) -> String {
+    let Proven { loss, duplicates, sums_equal, findings, events, deliveries, .. } = proven;
     let (name, minutes) = match options.minutes {
         Some(minutes) => ("soak", format!(" minutes={minutes}")),
         None => ("e2e", String::new()),

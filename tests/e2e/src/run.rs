@@ -19,17 +19,17 @@ use crate::world::World;
 use crate::{control, load, logs, report};
 
 /// How often compaction is dispatched.
-const DISPATCH_EVERY: Duration = Duration::from_secs(2);
+const DISPATCH_EVERY: Duration = Duration::from_secs(3);
 /// How many dispatches come between two calls for housekeeping.
-const HOUSEKEEPING_EVERY: u32 = 8;
+const HOUSEKEEPING_EVERY: u32 = 5;
 /// How often it is said how things are.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 /// How long the run waits, after the load, for what has not happened yet.
 const CHAOS_MAX: Duration = Duration::from_secs(90);
 /// How long the mapping may take, after the load, to read all there is.
-const CATCH_UP_MAX: Duration = Duration::from_secs(300);
+const CATCH_UP_MAX: Duration = Duration::from_secs(600);
 /// How long compaction may take after that.
-const DRAIN_MAX: Duration = Duration::from_secs(300);
+const DRAIN_MAX: Duration = Duration::from_secs(600);
 
 /// Runs it all; true where everything is as it must be.
 ///
@@ -43,8 +43,7 @@ pub async fn run(options: &Options) -> Result<bool, String> {
     let guardian = Arc::new(Guardian::start().map_err(|error| format!("there is no shell: {error}"))?);
     let world = World::start(options, &contracts, guardian).await?;
     say(format_args!("seed {}, logs in {}", options.seed, folder.display()));
-    let run = folder.join("run");
-    let proven = drive(options, &world, &loadgen, &run).await;
+    let proven = drive(options, &world, &loadgen, &folder).await;
     world.ingest.end().await;
     world.dispatcher.end().await;
     world.compact.end().await;
@@ -65,7 +64,7 @@ fn prepare(folder: &Path) -> Result<PathBuf, String> {
     folder.canonicalize().map_err(told)
 }
 
-async fn drive(options: &Options, world: &World, loadgen: &Path, run: &Path) -> Result<Proven, String> {
+async fn drive(options: &Options, world: &World, loadgen: &Path, folder: &Path) -> Result<Proven, String> {
     let (stop_mapping, stopping) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let mapping = Arc::clone(&world.mapping);
@@ -84,7 +83,7 @@ async fn drive(options: &Options, world: &World, loadgen: &Path, run: &Path) -> 
             SystemHost.sleep(DISPATCH_EVERY).await;
         }
     });
-    let mut child = load::begin(loadgen, options, run, world)?;
+    let mut child = load::begin(loadgen, options, &folder.join("run"), world)?;
     let status = loop {
         tokio::select! {
             status = child.wait() => break status.map_err(|error| error.to_string())?,
@@ -92,9 +91,11 @@ async fn drive(options: &Options, world: &World, loadgen: &Path, run: &Path) -> 
         }
     };
     load::judge(status, options)?;
-    until(world, "waiting for what has not happened yet", CHAOS_MAX, || world.tally().missing().is_empty()).await;
+    // What a control shows does not hang on it.
+    let all_seen = || options.control.is_some() || world.tally().missing().is_empty();
+    until(world, "waiting for what has not happened yet", CHAOS_MAX, all_seen).await;
     world.mapping.look_again();
-    let read = until(world, "reading what is left", CATCH_UP_MAX, || world.mapping.standing().behind == 0).await;
+    let read = until(world, "reading what is left", CATCH_UP_MAX, || world.mapping.standing().is_done()).await;
     if !read {
         return Err(format!(
             "the mapping has not read all there is within {CATCH_UP_MAX:?}: {:?}",
@@ -110,7 +111,13 @@ async fn drive(options: &Options, world: &World, loadgen: &Path, run: &Path) -> 
         say(format_args!("{rows} rows are committed once more, on purpose"));
     }
     say("everything is read; waiting for compaction, and comparing");
-    let proven = prove(&world.servers, run, DRAIN_MAX).await;
+    let mut proving = Box::pin(prove(world, loadgen, folder, DRAIN_MAX));
+    let proven = loop {
+        tokio::select! {
+            proven = &mut proving => break proven,
+            () = SystemHost.sleep(SAY_EVERY) => progress(world, "comparing"),
+        }
+    };
     let _ = stop_schedule.send(true);
     while schedules.join_next().await.is_some() {}
     proven
@@ -159,23 +166,13 @@ fn finish(options: &Options, world: &World, proven: Proven, folder: &Path) -> Re
     let logs = logs::read(&containers).map_err(|error| format!("{}: {error}", containers.display()))?;
     println!("{}", report::table(world.tally(), &logs));
     logs.stderr.iter().for_each(|line| println!("{line}"));
-    let Proven { verdict, findings } = proven;
-    verdict.findings.lines().into_iter().for_each(|line| println!("{line}"));
-    findings.iter().for_each(|finding| println!("{finding}"));
+    proven.told.iter().for_each(|line| println!("{line}"));
     let missing = world.tally().missing();
     missing.iter().for_each(|what| println!("it never happened: {what}"));
-    let outcome = report::Outcome {
-        loss: verdict.loss,
-        duplicates: verdict.duplicates,
-        sums_equal: verdict.sums_equal,
-        findings: verdict.findings.total() + findings.len() as u64,
-        events: verdict.events,
-        deliveries: verdict.deliveries,
-    };
-    let holds = outcome.findings == 0 && missing.is_empty();
+    let holds = proven.findings == 0 && missing.is_empty();
     if !holds {
         println!("it failed with seed {}; the logs are in {}", options.seed, folder.display());
     }
-    println!("{}", report::result(options, world.tally(), &outcome, missing.len()));
+    println!("{}", report::result(options, world.tally(), &proven, missing.len()));
     Ok(holds)
 }

@@ -26,6 +26,8 @@ pub const STREAM: &str = "events";
 pub const STREAM_ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/events";
 /// The bucket of the lake.
 pub const BUCKET: &str = "lake";
+/// The bucket of what the mapping gives up.
+pub const FAILURES: &str = "failures";
 /// The table of the ledger.
 pub const LEDGER_TABLE: &str = "ledger";
 /// The region of everything.
@@ -53,8 +55,10 @@ impl Servers {
             s3: S3StandIn::start(),
         };
         make_table(&dynamodb_client(servers.dynamodb, CallLimits::default()), LEDGER_TABLE).await;
-        let made = s3_client(servers.s3.address).create_bucket().bucket(BUCKET).send().await;
-        made.map_err(|error| chain_of(&error))?;
+        for bucket in [BUCKET, FAILURES] {
+            let made = s3_client(servers.s3.address).create_bucket().bucket(bucket).send().await;
+            made.map_err(|error| chain_of(&error))?;
+        }
         servers.make_stream(shards).await?;
         Ok(servers)
     }

@@ -39,6 +39,10 @@ pub enum What {
     AsyncLost,
     /// Batches that failed and were cut in two or tried again.
     BatchesRetried,
+    /// Batches that were given up, and kept as Lambda keeps them.
+    GivenUp,
+    /// Those of them that ingest has driven again.
+    Redriven,
     /// Batches of a second poller over a shard.
     SecondPollerBatches,
     /// Calls of the mapping that failed, the SDK's own retries included.
@@ -51,7 +55,7 @@ pub enum What {
 
 impl What {
     /// All of them, as they are listed.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::IngestInvocations,
         Self::CompactInvocations,
         Self::Containers,
@@ -68,6 +72,8 @@ impl What {
         Self::AsyncRetries,
         Self::AsyncLost,
         Self::BatchesRetried,
+        Self::GivenUp,
+        Self::Redriven,
         Self::SecondPollerBatches,
         Self::PollsFailed,
         Self::Splits,
@@ -94,6 +100,8 @@ impl What {
             Self::AsyncRetries => "event invocations tried again",
             Self::AsyncLost => "event invocations given up",
             Self::BatchesRetried => "batches that came again",
+            Self::GivenUp => "batches given up",
+            Self::Redriven => "batches driven again from S3",
             Self::SecondPollerBatches => "batches of second pollers",
             Self::PollsFailed => "calls of the mapping that failed",
             Self::Splits => "splits",

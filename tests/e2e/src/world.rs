@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use iguazu_conformance::stand_ins::s3_client;
+
 use crate::faults::Target;
 use crate::guardian::Guardian;
 use crate::lambda::container::Image;
 use crate::lambda::function::{Counters, Function, Settings};
 use crate::lambda::service::Service;
+use crate::mapping::given_up::GivenUp;
 use crate::mapping::stream::Stream;
 use crate::mapping::{Defect, Mapping};
 use crate::options::{Control, Options};
@@ -90,7 +93,8 @@ impl World {
             Some(Control::Lose) => Defect::Lose(LOST_BATCHES),
             _ => Defect::None,
         };
-        let mapping = Mapping::new(stream, Arc::clone(&ingest), Arc::clone(&weather), defect);
+        let given_up = GivenUp::new(s3_client(servers.s3.address), Arc::clone(&ingest), Arc::clone(&weather.tally));
+        let mapping = Mapping::new(stream, Arc::clone(&ingest), Arc::clone(&weather), given_up, defect);
         Ok(Self { servers, kinesis, weather, ingest, dispatcher, compact, service, mapping, guardian })
     }
 

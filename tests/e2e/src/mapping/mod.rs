@@ -3,13 +3,16 @@
 //! What a batch's outcome means for what comes next is decided by the cursor of the mapping on one machine; here it is
 //! fed from Kinesis. Checkpoints live as long as the process.
 //!
+//! - [`given_up`]: what it gives up, and how that comes back.
 //! - [`stream`]: the calls of the Kinesis API.
 //! - [`shard`]: a poller of one shard.
 
+pub mod given_up;
 pub mod shard;
 pub mod stream;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,9 +22,10 @@ use iguazu_local::mapping::Settings;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::given_up::GivenUp;
 use self::shard::{Poller, Progress};
 use self::stream::{Shard, Stream};
-use crate::chaos::second_poller;
+use crate::chaos::{gives_up, second_poller};
 use crate::lambda::function::Function;
 use crate::proxy::Weather;
 use crate::tally::What;
@@ -45,6 +49,8 @@ pub struct Mapping {
     weather: Arc<Weather>,
     settings: Settings,
     defect: Mutex<Defect>,
+    given_up: Arc<GivenUp>,
+    failed: AtomicU64,
     progress: Mutex<BTreeMap<String, Progress>>,
 }
 
@@ -57,17 +63,33 @@ pub struct Standing {
     pub ended: usize,
     /// Those that have records left, or may have.
     pub behind: usize,
+    /// Batches that were given up and are not driven again yet.
+    pub given_up: u64,
     /// Records that were read.
     pub read: u64,
+}
+
+impl Standing {
+    /// Whether all there was has been handed to the function and done.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.behind == 0 && self.given_up == 0
+    }
 }
 
 impl Mapping {
     /// A mapping.
     #[must_use]
-    pub fn new(stream: Stream, function: Arc<Function>, weather: Arc<Weather>, defect: Defect) -> Arc<Self> {
+    pub fn new(
+        stream: Stream,
+        function: Arc<Function>,
+        weather: Arc<Weather>,
+        given_up: Arc<GivenUp>,
+        defect: Defect,
+    ) -> Arc<Self> {
         let settings = Settings { batch_window: Duration::from_millis(600), ..Settings::default() };
         let (defect, progress) = (Mutex::new(defect), Mutex::default());
-        Arc::new(Self { stream, function, weather, settings, defect, progress })
+        Arc::new(Self { stream, function, weather, settings, defect, given_up, failed: AtomicU64::new(0), progress })
     }
 
     /// How far it has come.
@@ -78,6 +100,7 @@ impl Mapping {
             shards: progress.len(),
             ended: progress.values().filter(|shard| shard.ended).count(),
             behind: progress.values().filter(|shard| !shard.ended && shard.looks_empty < 2).count(),
+            given_up: self.given_up.left(),
             read: progress.values().map(|shard| shard.read).sum(),
         }
     }
@@ -147,6 +170,12 @@ impl Mapping {
         if let Some(progress) = progress.get_mut(shard) {
             change(progress);
         }
+    }
+
+    /// Whether a batch that has failed is to be given up.
+    fn gives_up(&self) -> bool {
+        let sound = *self.defect.lock().unwrap_or_else(PoisonError::into_inner) == Defect::None;
+        sound && gives_up(self.weather.seed, self.failed.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Whether a failed batch is to be taken for done.

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use iguazu_lake::adapters::system::SystemHost;
 use iguazu_lake::host::Host;
 use iguazu_local::mapping::cursor::{Cursor, Item, Next, Outcome};
@@ -13,6 +14,7 @@ use iguazu_local::mapping::payload::{self, Told};
 use tokio::sync::watch;
 
 use super::Mapping;
+use super::given_up::Batch;
 use super::stream::Read;
 use crate::tally::What;
 
@@ -125,11 +127,11 @@ impl Poller {
             partition_key: &read.partition_key,
             data: &read.data,
         });
-        let event = payload::event(self.mapping.stream.arn(), &self.shard, told);
+        let event: Bytes = payload::event(self.mapping.stream.arn(), &self.shard, told);
         if self.is_second {
             self.mapping.weather.tally.add(What::SecondPollerBatches);
         }
-        let mut outcome = match self.mapping.function.invoke(event).await {
+        let mut outcome = match self.mapping.function.invoke(event.clone()).await {
             Ok(answer) => payload::judge(&answer, |sequence| {
                 batch.clone().find(|(_, read)| read.sequence == sequence).map(|(position, _)| *position)
             }),
@@ -141,6 +143,9 @@ impl Poller {
         if outcome == Outcome::Failed && self.mapping.loses() {
             outcome = Outcome::Done;
         }
+        if outcome == Outcome::Failed && !self.is_second && self.give_up(&event).await {
+            outcome = Outcome::Done;
+        }
         let next = self.cursor.note(&items, outcome, &self.mapping.settings);
         while self.kept.front().is_some_and(|(position, _)| *position <= self.cursor.position) {
             self.kept.pop_front();
@@ -148,6 +153,25 @@ impl Poller {
         if let Next::Wait(wait) = next {
             self.mapping.weather.tally.add(What::BatchesRetried);
             self.pause(wait).await;
+        }
+    }
+
+    /// Gives the next batch up, if that is to happen; returns whether it is kept, and so may be passed.
+    async fn give_up(&self, invocation: &Bytes) -> bool {
+        let mut batch = self.kept.range(..self.batch_len()).map(|(_, read)| read.sequence.as_str());
+        let records = batch.len();
+        let (Some(first), true) = (batch.next(), self.mapping.gives_up()) else { return false };
+        let (last, stream_arn) = (batch.next_back().unwrap_or(first), self.mapping.stream.arn());
+        let batch = Batch { stream_arn, shard: &self.shard, first, last, records, invocation };
+        match self.mapping.given_up.keep(batch).await {
+            Ok(()) => {
+                self.mapping.weather.tally.add(What::GivenUp);
+                true
+            }
+            Err(problem) => {
+                eprintln!("a batch that is given up cannot be kept, so it is tried again: {problem}");
+                false
+            }
         }
     }
 
