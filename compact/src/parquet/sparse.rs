@@ -14,8 +14,9 @@ use crate::format::Ranges;
 
 /// Ranges that stand no further apart are read as one: a request costs more than so many bytes, its price and the time that
 /// a function waits for it against the time that it reads them. By the figures of `make cost` the two are even at a
-/// megabyte; less is read here, so that a few ids take little of a file.
-const GAP_BYTES_MAX: u64 = 256 << 10;
+/// megabyte. A few hundred claims of a large file stand some ten kilobytes apart, and are a few requests with this; a few
+/// dozen stand far apart, and stay the small part of the file that they are.
+const GAP_BYTES_MAX: u64 = 64 << 10;
 /// Requests at a time.
 const CONCURRENT: usize = 16;
 
