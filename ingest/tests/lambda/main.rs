@@ -331,7 +331,7 @@ async fn a_secret_is_fetched_by_its_arn_at_the_start_and_is_in_no_log() {
         [("IGUAZU_CONTRACTS", contracts), ("IGUAZU_SECRET_PII", event::SECRET_ARN), ("IGUAZU_LOG", "trace")];
     let mut container = Container::start(&lake, Control::with(sound_mapping()), &variables).await;
     assert_success(&container.invoke(payload(&[record(1, document(1, 0))])).await);
-    let counts = commit(&lake.rows().await[0]).counts.clone();
+    let counts = commit(&lake.rows().await[0]).counts;
     assert_eq!(counts, Counts { records: 1, delivered: 1, accepted: 1, quarantined: 0 });
     // The end looks for the marker, which is what the secret holds.
     container.end().await;
