@@ -48,7 +48,7 @@ check: ## Checks format and lints, without running anything
 	$(CARGO) clippy --locked --workspace --all-targets --all-features --quiet -- -D warnings
 
 .PHONY: test
-test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-errors test-crash test-sim sim-controls bench e2e e2e-control ## Passes every test; installs what the tests need into .venv and target
+test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-errors test-crash test-sim sim-controls bench e2e ## Passes every test; installs what the tests need into .venv and target
 	@echo "make test: everything passed"
 
 .PHONY: test-crates
