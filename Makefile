@@ -56,7 +56,7 @@ check: check-dependencies check-terraform ## Checks format, lints, dependencies 
 	$(CARGO) clippy --locked --workspace --all-targets --all-features --quiet -- -D warnings
 
 .PHONY: test
-test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-errors test-package test-crash e2e e2e-control test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
+test: venv test-crates test-readers test-readers-delta test-readers-live test-producers test-errors test-package test-crash e2e test-sim sim-controls bench ## Passes every test; installs what the tests need into .venv and target
 	@echo "make test: everything passed"
 
 .PHONY: test-crates
