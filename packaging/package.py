@@ -12,7 +12,6 @@ It leaves in `dist`:
 """
 
 import argparse
-import json
 import os
 import pathlib
 import platform
@@ -63,13 +62,7 @@ def pack_contracts(iguazu, contracts, dist):
     if not files:
         raise builds.Failed(f"{contracts} holds no contract: expected *.toml")
     zips.write(dist / "contracts.zip", [(f"contracts/{path.name}", path.read_bytes(), zips.DATA) for path in files])
-    described = builds.output([iguazu, "contract", "ddl", "--json", contracts])
-    if "tables" in json.loads(described):
-        (dist / "tables.json").write_text(described)
-    else:
-        # It would be taken for the tables themselves.
-        (dist / "tables.json").unlink(missing_ok=True)
-        say("tables.json: not made, this iguazu tells tables as statements only")
+    (dist / "tables.json").write_text(builds.output([iguazu, "contract", "ddl", "--json", contracts]))
 
 
 def build_id(place, package, program, site):
