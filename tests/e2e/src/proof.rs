@@ -1,7 +1,6 @@
 //! Whether the lake holds what was sent, read without a proxy on the way: by the load generator's own verification, which
 //! knows what was sent, and by the audit, which knows what was delivered.
 
-use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -65,10 +64,10 @@ async fn by_what_was_sent(world: &World, loadgen: &Path, folder: &Path, wait: Du
         .args(["--wait", &wait.as_secs().to_string()])
         .process_group(world.guardian.group())
         .stdin(Stdio::null())
-        .stderr(File::create(&log).map_err(told)?)
         .output()
         .await
         .map_err(told)?;
+    std::fs::write(&log, &output.stderr).map_err(|error| format!("{}: {error}", log.display()))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let code = output.status.code();
     if !matches!(code, Some(0 | NO)) {

@@ -52,6 +52,10 @@ pub struct Mapping {
     given_up: Arc<GivenUp>,
     failed: AtomicU64,
     progress: Mutex<BTreeMap<String, Progress>>,
+    /// How often all was to be looked at again.
+    look: AtomicU64,
+    /// At which of these looks the stream was listed last, and how many shards were left to begin.
+    listed: Mutex<Option<(u64, usize)>>,
 }
 
 /// How far the pollers have come.
@@ -63,6 +67,9 @@ pub struct Standing {
     pub ended: usize,
     /// Those that have records left, or may have.
     pub behind: usize,
+    /// Those that are not begun yet, by a list of the stream that was asked for since all was to be looked at again; nothing
+    /// where there is no such list, since a shard that was made at the very end may be in none before.
+    pub waiting: Option<usize>,
     /// Batches that were given up and are not driven again yet.
     pub given_up: u64,
     /// Records that were read.
@@ -73,7 +80,7 @@ impl Standing {
     /// Whether all there was has been handed to the function and done.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.behind == 0 && self.given_up == 0
+        self.behind == 0 && self.waiting == Some(0) && self.given_up == 0
     }
 }
 
@@ -88,15 +95,28 @@ impl Mapping {
         defect: Defect,
     ) -> Arc<Self> {
         let settings = Settings { batch_window: Duration::from_millis(600), ..Settings::default() };
-        let (defect, progress) = (Mutex::new(defect), Mutex::default());
-        Arc::new(Self { stream, function, weather, settings, defect, given_up, failed: AtomicU64::new(0), progress })
+        Arc::new(Self {
+            stream,
+            function,
+            weather,
+            settings,
+            defect: Mutex::new(defect),
+            given_up,
+            failed: AtomicU64::new(0),
+            progress: Mutex::default(),
+            look: AtomicU64::new(0),
+            listed: Mutex::default(),
+        })
     }
 
     /// How far it has come.
     #[must_use]
     pub fn standing(&self) -> Standing {
+        let look = self.look.load(Ordering::SeqCst);
+        let listed = *self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         Standing {
+            waiting: listed.filter(|(at, _)| *at == look).map(|(_, waiting)| waiting),
             shards: progress.len(),
             ended: progress.values().filter(|shard| shard.ended).count(),
             behind: progress.values().filter(|shard| !shard.ended && shard.looks_empty < 2).count(),
@@ -109,12 +129,14 @@ impl Mapping {
     pub fn look_again(&self) {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         progress.values_mut().for_each(|shard| shard.looks_empty = 0);
+        self.look.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Runs until `stop` says so.
     pub async fn run(self: Arc<Self>, stop: watch::Receiver<bool>) {
         let (mut begun, mut pollers) = (BTreeSet::new(), JoinSet::new());
         while !*stop.borrow() {
+            let look = self.look.load(Ordering::SeqCst);
             match self.stream.shards().await {
                 Ok(shards) => {
                     self.count(&shards);
@@ -122,6 +144,8 @@ impl Mapping {
                         begun.insert(shard.id.clone());
                         self.begin(shard, &mut pollers, &stop);
                     }
+                    let waiting = shards.iter().filter(|shard| !begun.contains(&shard.id)).count();
+                    *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some((look, waiting));
                 }
                 Err(problem) => eprintln!("the shards cannot be listed, and are asked for again: {problem}"),
             }
